@@ -1,0 +1,57 @@
+# The age pipeline: what can be done with this checkout, one target each.
+
+## VENV=DIR      where the environment goes (.venv)
+VENV ?= .venv
+## STACK=NAME    current or compatible (the newest that this machine can load)
+STACK ?=
+## DATA=DIR      labels.csv and its images (a demo set, drawn for the run)
+DATA ?=
+## CONFIG=FILE   the run's configuration (configs/demo.yaml, or configs/faces.yaml with DATA)
+CONFIG ?=
+## WORKDIR=DIR   where the run's artifacts, models and reports go (what the configuration says)
+WORKDIR ?=
+## SET='a.b=c …' values that override the configuration's
+SET ?=
+## ARGS='…'      further arguments, for the command that the target runs
+ARGS ?=
+
+# $(call quote,NAME): the value of a parameter as one word for the shell, whatever is in it.
+quote = '$(subst ','\'',$(value $(1)))'
+BIN = $(call quote,VENV)/bin
+
+ifeq ($(value CONFIG),)
+CONFIG := $(if $(value DATA),configs/faces.yaml,configs/demo.yaml)
+endif
+RUN_OPTIONS = --config $(call quote,CONFIG) \
+	$(if $(value DATA),--data $(call quote,DATA)) \
+	$(if $(value WORKDIR),--workdir $(call quote,WORKDIR)) \
+	$(foreach override,$(value SET),--set '$(subst ','\'',$(override))')
+
+MAKEFLAGS += --no-print-directory
+.PHONY: help setup run test bench lock clean
+
+help: ## List the targets and their parameters
+	@echo 'Targets:'
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  \1\t\2/p' Makefile | expand -t 17
+	@echo 'Parameters (default):'
+	@sed -n 's/^## /  /p' Makefile
+
+setup: ## Make the environment alone; at once when it is up to date
+	@sh locks/install.sh $(call quote,VENV) $(call quote,STACK)
+
+run: setup ## Run the pipeline: the demo, or your faces with DATA=
+	@$(BIN)/age-pipeline run $(RUN_OPTIONS) $(value ARGS)
+
+test: setup ## Run the tests
+	@$(BIN)/python -m pytest $(value ARGS)
+
+bench: setup ## Measure ingestion and training side by side
+	@$(BIN)/python -m benchmarks $(value ARGS)
+
+lock: ## Resolve the lock files again; ARGS=--upgrade for newer versions
+	@sh locks/lock.sh $(call quote,VENV) $(value ARGS)
+
+clean: ## Remove the environment and what building and testing left; runs stay
+	@if [ -e $(call quote,VENV)/.age-pipeline ]; then rm -rf $(call quote,VENV); fi
+	@rm -rf build dist *.egg-info .pytest_cache
+	@find benchmarks components pipeline schemas tests -name __pycache__ -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""Measures a model on the test split and decides whether it may serve."""

@@ -1,0 +1,131 @@
+"""TFMA metrics for ages that TFMA does not bring: bias and cumulative score."""
+
+import math
+from typing import Iterable, Optional
+
+import apache_beam as beam
+from tensorflow_model_analysis.metrics import metric_types, metric_util
+
+MEAN_ABSOLUTE_ERROR = "mean_absolute_error"
+ROOT_MEAN_SQUARED_ERROR = "root_mean_squared_error"
+MEAN_ERROR = "mean_error"
+WITHIN_FIVE_YEARS = "within_five_years"
+EXAMPLE_COUNT = "example_count"
+
+CUMULATIVE_SCORE_YEARS = 5.0
+"""Error up to which a prediction counts for the cumulative score CS(5) (Geng, Zhou and Smith-Miles, 2007)."""
+
+
+class _MeanOfErrors(beam.CombineFn):
+    """Averages a function of the error (prediction minus label, years) over a slice."""
+
+    def __init__(self, key, eval_config, model_name, output_name):
+        self._key = key
+        self._eval_config = eval_config
+        self._model_name = model_name
+        self._output_name = output_name
+
+    def of_error(self, error: float) -> float:
+        raise NotImplementedError
+
+    def of_mean(self, mean: float) -> float:
+        return mean
+
+    def create_accumulator(self):
+        return 0.0, 0
+
+    def add_input(self, accumulator, element):
+        total, count = accumulator
+        pairs = metric_util.to_label_prediction_example_weight(
+            element,
+            eval_config=self._eval_config,
+            model_name=self._model_name,
+            output_name=self._output_name,
+            flatten=True,
+        )
+        for label, prediction, _ in pairs:
+            total += self.of_error(float(prediction.item()) - float(label.item()))
+            count += 1
+        return total, count
+
+    def merge_accumulators(self, accumulators: Iterable):
+        totals, counts = zip(*accumulators)
+        return math.fsum(totals), sum(counts)
+
+    def extract_output(self, accumulator):
+        total, count = accumulator
+        return {self._key: self.of_mean(total / count) if count else float("nan")}
+
+
+class _MeanErrorFn(_MeanOfErrors):
+    def of_error(self, error):
+        return error
+
+
+class _RootMeanSquaredErrorFn(_MeanOfErrors):
+    def of_error(self, error):
+        return error * error
+
+    def of_mean(self, mean):
+        return math.sqrt(mean)
+
+
+class _WithinFiveYearsFn(_MeanOfErrors):
+    def of_error(self, error):
+        # An answer that is not a number is a miss, and must not look like a measurement.
+        return float("nan") if math.isnan(error) else float(abs(error) <= CUMULATIVE_SCORE_YEARS)
+
+
+def _computations(combine_fn):
+    def compute(
+        name: str,
+        eval_config=None,
+        model_name: str = "",
+        output_name: str = "",
+        sub_key: Optional[metric_types.SubKey] = None,
+        aggregation_type=None,
+        class_weights=None,
+        example_weighted: bool = False,
+        **_,
+    ):
+        key = metric_types.MetricKey(
+            name=name,
+            model_name=model_name,
+            output_name=output_name,
+            sub_key=sub_key,
+            example_weighted=example_weighted,
+        )
+        return [
+            metric_types.MetricComputation(
+                keys=[key],
+                preprocessors=None,
+                combiner=combine_fn(key, eval_config, model_name, output_name),
+            )
+        ]
+
+    return metric_util.merge_per_key_computations(compute)
+
+
+class MeanError(metric_types.Metric):
+    """Computes the mean of prediction minus label, years: above zero the model says people are older than they are."""
+
+    def __init__(self, name: str = MEAN_ERROR, **kwargs):
+        super().__init__(_computations(_MeanErrorFn), name=name, **kwargs)
+
+
+class RootMeanSquaredError(metric_types.Metric):
+    """Computes the root of the mean squared error, years."""
+
+    def __init__(self, name: str = ROOT_MEAN_SQUARED_ERROR, **kwargs):
+        super().__init__(_computations(_RootMeanSquaredErrorFn), name=name, **kwargs)
+
+
+class WithinFiveYears(metric_types.Metric):
+    """Computes the share of predictions at most five years off, 0 to 1."""
+
+    def __init__(self, name: str = WITHIN_FIVE_YEARS, **kwargs):
+        super().__init__(_computations(_WithinFiveYearsFn), name=name, **kwargs)
+
+
+for _metric in (MeanError, RootMeanSquaredError, WithinFiveYears):
+    metric_types.register_metric(_metric)

@@ -1,0 +1,84 @@
+"""The declaration of AgeEvaluator."""
+
+from typing import Optional
+
+from tfx.dsl.components.base import base_beam_component, executor_spec
+from tfx.types import channel, component_spec, standard_artifacts
+
+from components.age_evaluator import executor
+from components.age_evaluator.settings import EvaluatorSettings
+
+
+class AgeEvaluatorSpec(component_spec.ComponentSpec):
+    """Inputs, outputs and parameters of AgeEvaluator."""
+
+    PARAMETERS = {
+        "max_mae": component_spec.ExecutionParameter(type=float),
+        "min_examples": component_spec.ExecutionParameter(type=int),
+        "max_regression": component_spec.ExecutionParameter(type=float),
+        "slicing": component_spec.ExecutionParameter(type=str),
+    }
+    INPUTS = {
+        "examples": component_spec.ChannelParameter(type=standard_artifacts.Examples),
+        "statistics": component_spec.ChannelParameter(type=standard_artifacts.ExampleStatistics),
+        "schema": component_spec.ChannelParameter(type=standard_artifacts.Schema),
+        "model": component_spec.ChannelParameter(type=standard_artifacts.Model),
+        "baseline_model": component_spec.ChannelParameter(type=standard_artifacts.Model, optional=True),
+    }
+    OUTPUTS = {
+        "evaluation": component_spec.ChannelParameter(type=standard_artifacts.ModelEvaluation),
+        "blessing": component_spec.ChannelParameter(type=standard_artifacts.ModelBlessing),
+    }
+
+
+class AgeEvaluator(base_beam_component.BaseBeamComponent):
+    """Measures a model on the test split with TFMA and blesses it, or does not.
+
+        evaluator = AgeEvaluator(examples, statistics, schema, model, EvaluatorSettings(max_mae=8), baseline_model=champion)
+
+    It is TFX's Evaluator with an evaluation configuration that is made when the step runs: thresholds are plain
+    parameters, slices follow the attribute columns that the data have, and a baseline artifact with no model in it
+    (nothing is being served yet) means that there is no baseline.
+
+    Outputs:
+        evaluation: `ModelEvaluation`, TFMA's metrics by slice and validation result.
+        blessing: `ModelBlessing`.
+
+    Args:
+        examples: what FaceExampleGen wrote; the `test` split is measured.
+        statistics: what StatisticsGen computed; says how many values an attribute has.
+        schema: what AgeSchemaGen published.
+        model: the candidate.
+        settings: thresholds and slices.
+        baseline_model: the champion, or an artifact without a model.
+    """
+
+    SPEC_CLASS = AgeEvaluatorSpec
+    EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(executor.Executor)
+
+    def __init__(
+        self,
+        examples: channel.BaseChannel,
+        statistics: channel.BaseChannel,
+        schema: channel.BaseChannel,
+        model: channel.BaseChannel,
+        settings: EvaluatorSettings,
+        baseline_model: Optional[channel.BaseChannel] = None,
+    ):
+        super().__init__(
+            AgeEvaluatorSpec(
+                examples=examples,
+                statistics=statistics,
+                schema=schema,
+                model=model,
+                baseline_model=baseline_model,
+                max_mae=settings.max_mae,
+                min_examples=settings.min_examples,
+                max_regression=settings.max_regression,
+                slicing=settings.model_dump_json(
+                    include={"slice_attributes", "max_slice_values", "slice_ceilings"}
+                ),
+                evaluation=channel.Channel(type=standard_artifacts.ModelEvaluation),
+                blessing=channel.Channel(type=standard_artifacts.ModelBlessing),
+            )
+        )

@@ -1,0 +1,94 @@
+"""Makes TFMA's evaluation configuration: metrics, thresholds and slices."""
+
+import json
+from typing import Dict, Iterable, List, Optional
+
+from tensorflow_model_analysis.proto import config_pb2
+
+from components.age_evaluator import age_metrics
+from schemas import features
+
+SIGNATURE = "serving_examples"
+
+
+def _metric(name: str, class_name: str, module: Optional[str] = None) -> config_pb2.MetricConfig:
+    return config_pb2.MetricConfig(class_name=class_name, module=module or "", config=json.dumps({"name": name}))
+
+
+def _at_most(limit: float) -> config_pb2.GenericValueThreshold:
+    threshold = config_pb2.GenericValueThreshold()
+    threshold.upper_bound.value = limit
+    return threshold
+
+
+def slicing_spec_of(name: str) -> config_pb2.SlicingSpec:
+    """Returns the slice that `feature=value` names."""
+    feature, value = name.split("=", 1)
+    return config_pb2.SlicingSpec(feature_values={feature: value})
+
+
+def make(
+    max_mae: float,
+    min_examples: int,
+    max_regression: float,
+    slice_attributes: Iterable[str],
+    slice_ceilings: Dict[str, float],
+) -> config_pb2.EvalConfig:
+    """Returns the evaluation configuration.
+
+    Args:
+        max_mae: largest MAE, years.
+        min_examples: fewest examples.
+        max_regression: by how many years the MAE may exceed the baseline's.
+        slice_attributes: attribute columns to slice by, beside the decade of age.
+        slice_ceilings: largest MAE in years by `feature=value`.
+    """
+    mae = _metric(age_metrics.MEAN_ABSOLUTE_ERROR, "MeanAbsoluteError")
+    mae.threshold.value_threshold.CopyFrom(_at_most(max_mae))
+    mae.threshold.change_threshold.direction = config_pb2.MetricDirection.LOWER_IS_BETTER
+    mae.threshold.change_threshold.absolute.value = max_regression
+    for name, ceiling in sorted(slice_ceilings.items()):
+        per_slice = mae.per_slice_thresholds.add()
+        per_slice.slicing_specs.append(slicing_spec_of(name))
+        per_slice.threshold.value_threshold.CopyFrom(_at_most(ceiling))
+    count = _metric(age_metrics.EXAMPLE_COUNT, "ExampleCount")
+    count.threshold.value_threshold.lower_bound.value = min_examples
+
+    own = age_metrics.__name__
+    config = config_pb2.EvalConfig(
+        model_specs=[
+            config_pb2.ModelSpec(
+                signature_name=SIGNATURE, label_key=features.AGE, prediction_key=features.AGE
+            )
+        ],
+        metrics_specs=[
+            config_pb2.MetricsSpec(
+                metrics=[
+                    mae,
+                    count,
+                    _metric(age_metrics.ROOT_MEAN_SQUARED_ERROR, "RootMeanSquaredError", own),
+                    _metric(age_metrics.MEAN_ERROR, "MeanError", own),
+                    _metric(age_metrics.WITHIN_FIVE_YEARS, "WithinFiveYears", own),
+                ]
+            )
+        ],
+        slicing_specs=[config_pb2.SlicingSpec()]
+        + [config_pb2.SlicingSpec(feature_keys=[key]) for key in (features.AGE_DECADE, *slice_attributes)],
+    )
+    config.options.include_default_metrics.value = False
+    return config
+
+
+def attributes_to_slice_by(
+    attributes: List[str], wanted: Optional[List[str]], unique_values: Dict[str, int], max_values: int
+) -> List[str]:
+    """Returns the attribute columns to slice by.
+
+    Args:
+        attributes: columns of the data.
+        wanted: columns that the configuration names, or None for all.
+        unique_values: number of different values of each column.
+        max_values: columns with more are left out.
+    """
+    chosen = attributes if wanted is None else [name for name in wanted if name in attributes]
+    return [name for name in chosen if unique_values.get(name, 0) <= max_values]

@@ -1,0 +1,66 @@
+"""The work of AgeEvaluator."""
+
+import json
+import os
+from typing import Dict
+
+from absl import logging
+from tfx.components.evaluator import executor as tfx_evaluator
+from tfx.components.statistics_gen import stats_artifact_utils
+from tfx.types import artifact_utils
+from tfx.utils import path_utils, proto_utils
+
+from components import storage
+from components.age_evaluator import decade_extractor, evaluation_config
+from schemas import features
+
+
+def _unique_values(statistics_artifact) -> Dict[str, int]:
+    proto = stats_artifact_utils.load_statistics(statistics_artifact, features.TEST).proto()
+    return {
+        feature.path.step[0] if feature.path.step else feature.name: feature.string_stats.unique
+        for dataset in proto.datasets
+        for feature in dataset.features
+        if feature.HasField("string_stats")
+    }
+
+
+def _holds_model(artifact) -> bool:
+    return storage.exists(os.path.join(path_utils.serving_model_dir(artifact.uri), "saved_model.pb"))
+
+
+class Executor(tfx_evaluator.Executor):
+    """TFX's Evaluator under a configuration made from plain parameters and the data's own columns."""
+
+    def Do(self, input_dict, output_dict, exec_properties):
+        """Evaluates the candidate (and the baseline, when there is one) on the test split."""
+        slicing = json.loads(exec_properties["slicing"])
+        examples = artifact_utils.get_single_instance(input_dict["examples"])
+        attributes = json.loads(examples.get_string_custom_property(features.ATTRIBUTES_PROPERTY))
+        unique_values = _unique_values(artifact_utils.get_single_instance(input_dict["statistics"]))
+        chosen = evaluation_config.attributes_to_slice_by(
+            attributes, slicing["slice_attributes"], unique_values, slicing["max_slice_values"]
+        )
+        for name in sorted(set(attributes) - set(chosen)):
+            logging.warning("Not sliced by %s, which has %s different values.", name, unique_values.get(name))
+        config = evaluation_config.make(
+            max_mae=exec_properties["max_mae"],
+            min_examples=exec_properties["min_examples"],
+            max_regression=exec_properties["max_regression"],
+            slice_attributes=chosen,
+            slice_ceilings=slicing["slice_ceilings"],
+        )
+        inputs = {key: value for key, value in input_dict.items() if key != "baseline_model"}
+        baseline = input_dict.get("baseline_model")
+        if baseline and _holds_model(baseline[0]):
+            inputs["baseline_model"] = baseline
+        super().Do(
+            inputs,
+            output_dict,
+            {
+                **exec_properties,
+                "eval_config": proto_utils.proto_to_json(config),
+                "example_splits": json.dumps([features.TEST]),
+                "module_path": decade_extractor.__name__,
+            },
+        )

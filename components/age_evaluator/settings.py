@@ -1,0 +1,41 @@
+"""What a model must reach: the `evaluator` section of the configuration."""
+
+import re
+from typing import Dict, List, Optional
+
+import pydantic
+
+_SLICE = re.compile(r"[^=]+=.*", re.DOTALL)
+
+
+class EvaluatorSettings(pydantic.BaseModel):
+    """The gate.
+
+    Attributes:
+        max_mae: largest mean absolute error on the test split, years.
+        min_examples: fewest examples that the test split must have for the error to mean anything.
+        max_regression: by how many years the MAE may be worse than that of the model being served.
+        slice_attributes: attribute columns to slice by; null takes every column.
+        max_slice_values: an attribute with more different values than this is not sliced by (it is said in the log).
+        min_slice_examples: a slice with fewer examples is marked as small in the report.
+        slice_ceilings: largest MAE in years for slices such as `gender=female` or `age_decade=20-29`; a named slice that
+            the test split does not have counts as failed.
+    """
+
+    model_config = pydantic.ConfigDict(extra="forbid")
+
+    max_mae: float = pydantic.Field(8.0, gt=0)
+    min_examples: int = pydantic.Field(100, ge=1)
+    max_regression: float = pydantic.Field(0.25, ge=0)
+    slice_attributes: Optional[List[str]] = None
+    max_slice_values: int = pydantic.Field(30, ge=1)
+    min_slice_examples: int = pydantic.Field(30, ge=1)
+    slice_ceilings: Dict[str, pydantic.PositiveFloat] = {}
+
+    @pydantic.field_validator("slice_ceilings")
+    @classmethod
+    def _named_slices(cls, ceilings):
+        for name in ceilings:
+            if not _SLICE.fullmatch(name):
+                raise ValueError(f"{name!r} names no slice; expected 'column=value', such as 'gender=female'")
+        return ceilings

@@ -1,0 +1,1 @@
+"""Writes the verdict of a run, for machines and for people."""

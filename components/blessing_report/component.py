@@ -1,0 +1,77 @@
+"""The declaration of BlessingReport."""
+
+from tfx.dsl.components.base import base_component, executor_spec
+from tfx.types import channel, component_spec, standard_artifacts
+
+from components import artifacts
+from components.blessing_report import executor
+
+
+class BlessingReportSpec(component_spec.ComponentSpec):
+    """Inputs, outputs and parameters of BlessingReport."""
+
+    PARAMETERS = {
+        "report_dir": component_spec.ExecutionParameter(type=str),
+        "run_id": component_spec.ExecutionParameter(type=str),
+        "run_facts": component_spec.ExecutionParameter(type=str),
+        "min_slice_examples": component_spec.ExecutionParameter(type=int),
+    }
+    INPUTS = {
+        "rejects": component_spec.ChannelParameter(type=artifacts.Rejects),
+        "model_run": component_spec.ChannelParameter(type=standard_artifacts.ModelRun),
+        "evaluation": component_spec.ChannelParameter(type=standard_artifacts.ModelEvaluation),
+        "champion": component_spec.ChannelParameter(type=standard_artifacts.Model),
+        "pushed_model": component_spec.ChannelParameter(type=standard_artifacts.PushedModel),
+    }
+    OUTPUTS = {"report": component_spec.ChannelParameter(type=artifacts.BlessingReport)}
+
+
+class BlessingReport(base_component.BaseComponent):
+    """Writes the verdict of a run to `<report_dir>/<run_id>/`: `blessing.json` and `report.html`.
+
+    It runs for every run, also when everything before it came from the cache: the run's name is one of its parameters.
+
+    Outputs:
+        report: `BlessingReport`, the same two files.
+
+    Args:
+        rejects: what FaceExampleGen rejected.
+        model_run: what the Trainer recorded.
+        evaluation: what AgeEvaluator measured.
+        champion: what the candidate was compared with.
+        pushed_model: what the Pusher did.
+        report_dir: directory in which each run has a folder.
+        run_id: the run's name.
+        run_facts: facts about the run (see `components.verdict`), as JSON.
+        min_slice_examples: slices with fewer examples are marked as small.
+    """
+
+    SPEC_CLASS = BlessingReportSpec
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(executor.Executor)
+
+    def __init__(
+        self,
+        rejects: channel.BaseChannel,
+        model_run: channel.BaseChannel,
+        evaluation: channel.BaseChannel,
+        champion: channel.BaseChannel,
+        pushed_model: channel.BaseChannel,
+        report_dir: str,
+        run_id: str,
+        run_facts: str,
+        min_slice_examples: int,
+    ):
+        super().__init__(
+            BlessingReportSpec(
+                rejects=rejects,
+                model_run=model_run,
+                evaluation=evaluation,
+                champion=champion,
+                pushed_model=pushed_model,
+                report_dir=report_dir,
+                run_id=run_id,
+                run_facts=run_facts,
+                min_slice_examples=min_slice_examples,
+                report=channel.Channel(type=artifacts.BlessingReport),
+            )
+        )

@@ -1,0 +1,1 @@
+"""Stops a run whose data break the schema, before any training starts."""

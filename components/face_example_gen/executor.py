@@ -1,0 +1,56 @@
+"""The work of FaceExampleGen."""
+
+import json
+import os
+
+from absl import logging
+from tfx.dsl.components.base import base_beam_executor
+from tfx.types import artifact_utils
+
+from components import storage
+from components.face_example_gen import ingestion, label_file
+from schemas import features
+from schemas.age_schema import Limits
+
+
+class Executor(base_beam_executor.BaseBeamExecutor):
+    """Ingests a data directory with Beam."""
+
+    def Do(self, input_dict, output_dict, exec_properties):
+        """Writes the examples, the rejects and the counts.
+
+        Args:
+            input_dict: empty.
+            output_dict: `examples` (Examples) and `rejects` (Rejects), one artifact each.
+            exec_properties: those of `FaceExampleGenSpec`.
+
+        Raises:
+            BadInput: the label file is missing or is none.
+        """
+        self._log_startup(input_dict, output_dict, exec_properties)
+        examples = artifact_utils.get_single_instance(output_dict["examples"])
+        rejects = artifact_utils.get_single_instance(output_dict["rejects"])
+        fractions = json.loads(exec_properties["splits"])
+        data_dir = exec_properties["data_dir"]
+        header = label_file.read_header(storage.join(data_dir, features.LABEL_FILE))
+
+        examples.split_names = artifact_utils.encode_split_names(list(fractions))
+        split_dirs = {split: artifact_utils.get_split_uri([examples], split) for split in fractions}
+        for directory in (*split_dirs.values(), rejects.uri):
+            storage.make_directory(directory)
+        with self._make_beam_pipeline() as pipeline:
+            ingestion.ingest(
+                pipeline,
+                data_dir=data_dir,
+                split_dirs=split_dirs,
+                rejects_dir=rejects.uri,
+                fractions=fractions,
+                limits=Limits(**json.loads(exec_properties["limits"])),
+                attribute_names=list(header.attributes),
+            )
+        counts = json.loads(storage.read_bytes(os.path.join(rejects.uri, ingestion.COUNTS_FILE)))
+        logging.info("Ingested %s: %s", data_dir, counts)
+        examples.set_string_custom_property(features.ATTRIBUTES_PROPERTY, json.dumps(header.attributes))
+        examples.set_string_custom_property("data_fingerprint", exec_properties["data_fingerprint"])
+        for name in ("rows", "used", "rejected", "duplicates"):
+            rejects.set_int_custom_property(name, counts[name])

@@ -1,0 +1,349 @@
+"""The Beam pipeline of FaceExampleGen: label rows in, examples by split and rejects out.
+
+    rows ─▶ hash each image ─▶ group by hash ─▶ keep one of each picture ─▶ decode, measure ─▶ tf.Example ─▶ split
+
+Image bytes never pass through a shuffle: only rows do, so that memory does not grow with the number of images. That
+costs a second read of each image (a few per cent of decoding it).
+"""
+
+import concurrent.futures
+import csv
+import dataclasses
+import hashlib
+import io
+import json
+from typing import Dict, Iterable, List, Tuple
+
+import apache_beam as beam
+
+from components import storage
+from components.face_example_gen import image_checks, image_folder, label_file
+from schemas import features
+from schemas.age_schema import Limits
+
+REJECT_COLUMNS = ("line", "file_name", "real_age", "reason", "detail")
+REJECTS_FILE = "rejects.csv"
+COUNTS_FILE = "counts.json"
+
+_ROWS_PER_BATCH = 64
+_THREADS = 2
+_REJECTED = "rejected"
+_DUPLICATES = "duplicates"
+_HASH_DIGITS = 15
+
+
+@dataclasses.dataclass(frozen=True)
+class Reject:
+    """A row that can't be used, and why; the fields are the columns of `rejects.csv`."""
+
+    line: int
+    file_name: str
+    real_age: str
+    reason: str
+    detail: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Candidate:
+    """A row whose fields are usable; its image has not been decoded yet."""
+
+    line: int
+    file_name: str
+    age_text: str
+    age: float
+    attributes: Tuple[str, ...]
+    sha256: str = ""
+
+
+def _reject(row, reason: str, detail: str) -> Reject:
+    return Reject(line=row.line, file_name=row.file_name, real_age=row.age_text, reason=reason, detail=detail)
+
+
+def check_row(row: label_file.LabelRow, limits: Limits):
+    """Returns the row as a `Candidate`, or a `Reject` that says what is wrong with its fields."""
+    if row.problem:
+        return _reject(row, "malformed_row", row.problem)
+    unsafe = image_folder.unsafe_reason(row.file_name)
+    if unsafe:
+        return _reject(row, "unsafe_file_name", unsafe)
+    age = label_file.parse_age(row.age_text)
+    if age is None:
+        return _reject(row, "age_not_a_number", f"real_age is {row.age_text!r}; expected a number of years")
+    if not limits.min_age <= age <= limits.max_age:
+        return _reject(
+            row, "age_out_of_range", f"real_age is {age:g}; expected {limits.min_age:g} to {limits.max_age:g} years"
+        )
+    return Candidate(row.line, row.file_name, row.age_text, age, row.attributes)
+
+
+def assign_split(sha256: str, fractions: Dict[str, float]) -> str:
+    """Assigns a picture to a split by its content, so that no rerun and no other name ever moves it.
+
+    Args:
+        sha256: hexadecimal hash of the image's bytes. Its first 60 bits, as a fraction of 2**60, are the picture's
+            place in [0, 1).
+        fractions: share of each split, in the order in which they divide [0, 1); their sum is 1.
+
+    Returns:
+        One of the keys of `fractions`.
+    """
+    place = int(sha256[:_HASH_DIGITS], 16) / 16**_HASH_DIGITS
+    upper = 0.0
+    for split, fraction in fractions.items():
+        upper += fraction
+        if place < upper:
+            return split
+    return next(split for split, fraction in reversed(fractions.items()) if fraction > 0)
+
+
+def to_example(candidate: Candidate, encoded: bytes, measured, attribute_names: List[str]) -> bytes:
+    """Returns the serialized tf.Example of a picture."""
+    import tensorflow as tf
+
+    def text(value):
+        return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value.encode("utf-8", "surrogateescape")]))
+
+    def whole(value):
+        return tf.train.Feature(int64_list=tf.train.Int64List(value=[value]))
+
+    def real(value):
+        return tf.train.Feature(float_list=tf.train.FloatList(value=[value]))
+
+    named = {
+        features.IMAGE_ENCODED: tf.train.Feature(bytes_list=tf.train.BytesList(value=[encoded])),
+        features.IMAGE_FILENAME: text(candidate.file_name),
+        features.IMAGE_FORMAT: text(measured.format),
+        features.IMAGE_HEIGHT: whole(measured.height),
+        features.IMAGE_WIDTH: whole(measured.width),
+        features.IMAGE_SHA256: text(candidate.sha256),
+        features.IMAGE_BRIGHTNESS: real(measured.brightness),
+        features.AGE: real(candidate.age),
+    }
+    named.update({name: text(value) for name, value in zip(attribute_names, candidate.attributes)})
+    return tf.train.Example(features=tf.train.Features(feature=named)).SerializeToString(deterministic=True)
+
+
+class _ReadRows(beam.DoFn):
+    """Reads the label file; yields batches of rows that other workers can take."""
+
+    def process(self, label_path: str):
+        batch = []
+        for row in label_file.read_rows(label_path):
+            batch.append(row)
+            if len(batch) == _ROWS_PER_BATCH:
+                yield batch
+                batch = []
+        if batch:
+            yield batch
+
+
+class _ThreadedBatchFn(beam.DoFn):
+    """Works on the elements of a batch in threads: reading and decoding release Python's lock."""
+
+    def setup(self):
+        self._pool = concurrent.futures.ThreadPoolExecutor(_THREADS)
+
+    def teardown(self):
+        self._pool.shutdown()
+
+
+class _HashImages(_ThreadedBatchFn):
+    """Hashes the images of usable rows; yields `(sha256, Candidate)` and rejects."""
+
+    def __init__(self, data_dir: str, limits: Limits):
+        self._data_dir = data_dir
+        self._limits = limits
+
+    def _hash(self, row):
+        checked = check_row(row, self._limits)
+        if isinstance(checked, Reject):
+            return checked
+        try:
+            encoded = image_folder.read_image(self._data_dir, checked.file_name)
+        except FileNotFoundError:
+            folders = ", ".join(folder or "." for folder in image_folder.IMAGE_FOLDERS)
+            return _reject(row, "missing_file", f"no such file in {folders} of the data directory")
+        except (OSError, ValueError) as error:
+            return _reject(row, "unreadable_file", f"the file can't be read: {getattr(error, 'strerror', None) or error}")
+        return dataclasses.replace(checked, sha256=hashlib.sha256(encoded).hexdigest())
+
+    def process(self, rows):
+        for outcome in self._pool.map(self._hash, rows):
+            if isinstance(outcome, Reject):
+                yield beam.pvalue.TaggedOutput(_REJECTED, outcome)
+            else:
+                yield outcome.sha256, outcome
+
+
+class _KeepOnePicture(beam.DoFn):
+    """Decides what becomes of the rows that name the same picture.
+
+    The first row is kept. Further rows that agree on the age are counted as duplicates, or rejected when they repeat a
+    file name. Where the ages differ nobody knows which is right, and every row is rejected.
+    """
+
+    def process(self, picture):
+        _, candidates = picture
+        rows: List[Candidate] = sorted(candidates, key=lambda candidate: candidate.line)
+        ages = {row.age for row in rows}
+        if len(ages) > 1:
+            where = "; ".join(f"line {row.line} ({row.file_name}): {row.age:g}" for row in rows[:10])
+            more = f" and {len(rows) - 10} more" if len(rows) > 10 else ""
+            for row in rows:
+                yield beam.pvalue.TaggedOutput(
+                    _REJECTED,
+                    _reject(row, "conflicting_ages", f"the same picture has different ages: {where}{more}"),
+                )
+            return
+        yield rows[0]
+        first_line_of = {rows[0].file_name: rows[0].line}
+        for row in rows[1:]:
+            if row.file_name in first_line_of:
+                yield beam.pvalue.TaggedOutput(
+                    _REJECTED, _reject(row, "duplicate_row", f"the row repeats line {first_line_of[row.file_name]}")
+                )
+            else:
+                first_line_of[row.file_name] = row.line
+                yield beam.pvalue.TaggedOutput(_DUPLICATES, row)
+
+
+class _MakeExamples(_ThreadedBatchFn):
+    """Decodes and measures pictures; yields serialized examples, one output for each split, and rejects."""
+
+    def __init__(self, data_dir: str, limits: Limits, fractions: Dict[str, float], attribute_names: List[str]):
+        self._data_dir = data_dir
+        self._limits = limits
+        self._fractions = fractions
+        self._attribute_names = attribute_names
+
+    def _make(self, candidate: Candidate):
+        try:
+            encoded = image_folder.read_image(self._data_dir, candidate.file_name)
+            if hashlib.sha256(encoded).hexdigest() != candidate.sha256:
+                return _reject(candidate, "changed_while_reading", "the file changed while it was ingested")
+            measured = image_checks.measure(encoded, self._limits)
+        except image_checks.UnusableImage as error:
+            return _reject(candidate, error.reason, str(error))
+        except OSError as error:
+            return _reject(candidate, "unreadable_file", f"the file can't be read: {error.strerror or error}")
+        return assign_split(candidate.sha256, self._fractions), to_example(
+            candidate, encoded, measured, self._attribute_names
+        )
+
+    def process(self, candidates):
+        for outcome in self._pool.map(self._make, candidates):
+            if isinstance(outcome, Reject):
+                yield beam.pvalue.TaggedOutput(_REJECTED, outcome)
+            else:
+                split, example = outcome
+                yield beam.pvalue.TaggedOutput(split, example)
+
+
+def _csv_line(reject: Reject) -> str:
+    line = io.StringIO()
+    csv.writer(line, lineterminator="").writerow(dataclasses.astuple(reject))
+    return line.getvalue().encode("utf-8", "replace").decode("utf-8")
+
+
+def _count(collection, label: str, key):
+    return (
+        collection
+        | f"Key{label}" >> beam.Map(lambda element: (key(element), 1))
+        | f"Sum{label}" >> beam.CombinePerKey(sum)
+    )
+
+
+def _counts_json(counts: Iterable[Tuple[Tuple[str, str], int]]) -> str:
+    """Turns `((section, name), number)` pairs into the content of `counts.json`."""
+    sections: Dict[str, Dict[str, int]] = {"rows": {}, "splits": {}, "rejects": {}, "duplicates": {}}
+    for (section, name), number in sorted(counts):
+        sections[section][name] = number
+    used, rejected = sum(sections["splits"].values()), sum(sections["rejects"].values())
+    return json.dumps(
+        {
+            "rows": sections["rows"].get("rows", 0),
+            "used": used,
+            "rejected": rejected,
+            "duplicates": sections["duplicates"].get("duplicates", 0),
+            "splits": sections["splits"],
+            "rejects": sections["rejects"],
+        },
+        indent=2,
+    )
+
+
+def ingest(
+    pipeline,
+    data_dir: str,
+    split_dirs: Dict[str, str],
+    rejects_dir: str,
+    fractions: Dict[str, float],
+    limits: Limits,
+    attribute_names: List[str],
+) -> None:
+    """Adds ingestion to a Beam pipeline.
+
+    Args:
+        pipeline: the Beam pipeline.
+        data_dir: directory with `labels.csv` and the images.
+        split_dirs: output directory of each split; TFRecord files of serialized tf.Examples are written there.
+        rejects_dir: output directory of `rejects.csv` and `counts.json`.
+        fractions: share of each split.
+        limits: ages and image sides that are accepted.
+        attribute_names: attribute columns, in the label file's order.
+    """
+    label_path = storage.join(data_dir, features.LABEL_FILE)
+    batches = (
+        pipeline
+        | "LabelFile" >> beam.Create([label_path], reshuffle=False)
+        | "ReadRows" >> beam.ParDo(_ReadRows())
+        | "SpreadRows" >> beam.Reshuffle()
+    )
+    hashed = batches | "HashImages" >> (
+        beam.ParDo(_HashImages(data_dir, limits))
+        .with_output_types(Tuple[str, Candidate])
+        .with_outputs(_REJECTED, main="hashed")
+    )
+    kept = (
+        hashed.hashed
+        | "GroupByPicture" >> beam.GroupByKey()
+        | "KeepOnePicture" >> beam.ParDo(_KeepOnePicture()).with_outputs(_REJECTED, _DUPLICATES, main="kept")
+    )
+    examples = (
+        kept.kept
+        | "BatchPictures" >> beam.BatchElements(min_batch_size=_ROWS_PER_BATCH, max_batch_size=_ROWS_PER_BATCH)
+        | "MakeExamples"
+        >> beam.ParDo(_MakeExamples(data_dir, limits, fractions, attribute_names)).with_outputs(_REJECTED, *fractions)
+    )
+    for split, directory in split_dirs.items():
+        _ = examples[split] | f"Write[{split}]" >> beam.io.WriteToTFRecord(
+            storage.join(directory, "data_tfrecord"), coder=beam.coders.BytesCoder()
+        )
+
+    rejects = (hashed[_REJECTED], kept[_REJECTED], examples[_REJECTED]) | "AllRejects" >> beam.Flatten()
+    _ = (
+        rejects
+        | "RejectLines" >> beam.Map(_csv_line)
+        | "WriteRejects"
+        >> beam.io.WriteToText(
+            storage.join(rejects_dir, REJECTS_FILE), shard_name_template="", header=",".join(REJECT_COLUMNS)
+        )
+    )
+    counted = [
+        batches | "SumRows" >> beam.Map(lambda rows: (("rows", "rows"), len(rows))),
+        _count(rejects, "Rejects", lambda reject: ("rejects", reject.reason)),
+        _count(kept[_DUPLICATES], "Duplicates", lambda row: ("duplicates", "duplicates")),
+    ]
+    for split in fractions:
+        counted.append(_count(examples[split], f"Examples[{split}]", lambda example, split=split: ("splits", split)))
+    _ = (
+        counted
+        | "AllCounts" >> beam.Flatten()
+        | "SumCounts" >> beam.CombinePerKey(sum)
+        | "GatherCounts" >> beam.combiners.ToList()
+        | "CountsAsJson" >> beam.Map(_counts_json)
+        | "WriteCounts"
+        >> beam.io.WriteToText(
+            storage.join(rejects_dir, COUNTS_FILE), shard_name_template="", append_trailing_newlines=True
+        )
+    )

@@ -1,0 +1,167 @@
+"""Decodes and resizes face photographs: one function for ingestion, training, evaluation and serving.
+
+Everything here is TensorFlow, so that it runs eagerly on one file and becomes part of the exported graph alike: what a
+model was trained on is what it is served.
+"""
+
+import tensorflow as tf
+
+JPEG = "jpeg"
+PNG = "png"
+JPEG_MAGIC = b"\xff\xd8\xff"
+PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
+
+MAX_PIXELS = 8192 * 8192
+"""Largest picture that is decoded, in pixels (200 MB as RGB): what a small file can claim to hold is unbounded."""
+
+_EXIF_SEARCH_BYTES = 4096
+_IFD_SEARCH_BYTES = 1024
+_EXIF_MARK = b"Exif\0\0"
+# TIFF 6.0: tag 0x0112 (Orientation), type 3 (SHORT), count 1, in the two byte orders.
+_ORIENTATION_LITTLE_ENDIAN = b"\x12\x01\x03\x00\x01\x00\x00\x00"
+_ORIENTATION_BIG_ENDIAN = b"\x01\x12\x00\x03\x00\x00\x00\x01"
+
+
+def _is_png(encoded):
+    return tf.equal(tf.strings.substr(encoded, 0, len(PNG_MAGIC)), PNG_MAGIC)
+
+
+def encoded_size(encoded):
+    """Reads height and width from a file's header, without decoding it and before EXIF orientation.
+
+    Args:
+        encoded: scalar string, the bytes of a JPEG or PNG file.
+
+    Returns:
+        int32 tensor `[height, width]`, pixels.
+
+    Raises:
+        tf.errors.InvalidArgumentError: the header can't be read.
+    """
+
+    def png_size():
+        width_height = tf.io.decode_raw(tf.strings.substr(encoded, 16, 8), tf.int32, little_endian=False)
+        return tf.ensure_shape(tf.reverse(width_height, [0]), [2])
+
+    def jpeg_size():
+        return tf.io.extract_jpeg_shape(encoded)[:2]
+
+    return tf.cond(_is_png(encoded), png_size, jpeg_size)
+
+
+def _find(haystack, needle: bytes):
+    """Returns the position of `needle` in a uint8 vector, or -1."""
+    count = tf.maximum(tf.size(haystack) - len(needle) + 1, 0)
+    matches = tf.ones([count], tf.bool)
+    for offset, value in enumerate(needle):
+        matches = tf.logical_and(matches, tf.equal(haystack[offset : offset + count], value))
+    found = tf.where(matches)
+    return tf.cond(tf.size(found) > 0, lambda: tf.cast(found[0, 0], tf.int32), lambda: -1)
+
+
+def exif_orientation(encoded):
+    """Reads the EXIF orientation of a JPEG file.
+
+    Looks where the Exif standard (JEITA CP-3451, 4.5.4 and 4.6.2) puts it: an APP1 segment at the file's beginning whose
+    first directory holds the Orientation tag.
+
+    Args:
+        encoded: scalar string, the file's bytes.
+
+    Returns:
+        int32 scalar, 1 (upright) to 8; 1 where the file says nothing or nonsense.
+    """
+    head = tf.io.decode_raw(tf.strings.substr(encoded, 0, _EXIF_SEARCH_BYTES), tf.uint8)
+    exif = _find(head, _EXIF_MARK)
+
+    def read():
+        tiff = head[exif + len(_EXIF_MARK) : exif + len(_EXIF_MARK) + _IFD_SEARCH_BYTES]
+        little, big = _find(tiff, _ORIENTATION_LITTLE_ENDIAN), _find(tiff, _ORIENTATION_BIG_ENDIAN)
+        value_at = tf.where(little >= 0, little + 8, big + 9)
+        known = tf.logical_and(tf.maximum(little, big) >= 0, value_at < tf.size(tiff))
+        value = tf.cond(known, lambda: tf.cast(tiff[value_at], tf.int32), lambda: 1)
+        return tf.where(tf.logical_and(value >= 1, value <= 8), value, 1)
+
+    return tf.cond(exif >= 0, read, lambda: 1)
+
+
+def _upright(image, orientation):
+    """Applies an EXIF orientation (1-8) to an image `[height, width, 3]`."""
+    image = tf.cond(orientation >= 5, lambda: tf.transpose(image, [1, 0, 2]), lambda: image)
+    mirrored = tf.reduce_any(tf.equal(orientation, [2, 3, 6, 7]))
+    upside_down = tf.reduce_any(tf.equal(orientation, [3, 4, 7, 8]))
+    image = tf.cond(mirrored, lambda: tf.reverse(image, [1]), lambda: image)
+    return tf.cond(upside_down, lambda: tf.reverse(image, [0]), lambda: image)
+
+
+def decode_image(encoded):
+    """Decodes one JPEG or PNG file to upright RGB.
+
+    Args:
+        encoded: scalar string, the file's bytes. Greyscale, CMYK, palette and 16-bit pictures become RGB; an alpha
+            channel is dropped; the EXIF orientation is applied.
+
+    Returns:
+        uint8 tensor `[height, width, 3]`.
+
+    Raises:
+        tf.errors.InvalidArgumentError: the bytes are no such picture, are cut off, or claim more than `MAX_PIXELS`.
+    """
+    height_width = tf.cast(encoded_size(encoded), tf.int64)
+    too_large = tf.debugging.assert_less_equal(
+        tf.reduce_prod(height_width), tf.constant(MAX_PIXELS, tf.int64), message="too many pixels"
+    )
+    with tf.control_dependencies([] if too_large is None else [too_large]):
+        is_png = tf.identity(_is_png(encoded))
+    image = tf.cond(
+        is_png,
+        lambda: tf.io.decode_png(encoded, channels=3),
+        lambda: tf.io.decode_jpeg(encoded, channels=3),
+    )
+    orientation = tf.cond(is_png, lambda: 1, lambda: exif_orientation(encoded))
+    image = _upright(image, orientation)
+    image.set_shape([None, None, 3])
+    return image
+
+
+def resize_image(image, size: int):
+    """Fits an image into a square, keeping its proportions and filling the rest with black.
+
+    Args:
+        image: uint8 or float tensor `[height, width, 3]`, 0 to 255.
+        size: side of the square, pixels.
+
+    Returns:
+        float32 tensor `[size, size, 3]`, 0 to 255.
+    """
+    return tf.image.resize_with_pad(image, size, size, method="bilinear", antialias=True)
+
+
+def decode_batch(encoded, size: int):
+    """Decodes and resizes a batch in which some files may be unreadable.
+
+    Args:
+        encoded: string tensor `[n]`, the bytes of JPEG or PNG files.
+        size: side of the resulting squares, pixels.
+
+    Returns:
+        `(images, readable)`: uint8 `[n, size, size, 3]`, and bool `[n]` that is False where the file could not be decoded
+        (its image is black).
+    """
+
+    def decode(index, one):
+        return index, tf.cast(tf.round(resize_image(decode_image(one), size)), tf.uint8)
+
+    count = tf.shape(encoded)[0]
+    decoded = (
+        tf.data.Dataset.from_tensor_slices((tf.range(count), encoded))
+        .map(decode, num_parallel_calls=tf.data.AUTOTUNE)
+        .ignore_errors()
+    )
+    # What is never written stays zero: a black image that is not readable.
+    images = tf.TensorArray(tf.uint8, size=count, element_shape=[size, size, 3])
+    readable = tf.TensorArray(tf.bool, size=count, element_shape=[])
+    for index, image in decoded:
+        images = images.write(index, image)
+        readable = readable.write(index, True)
+    return images.stack(), readable.stack()

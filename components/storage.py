@@ -1,0 +1,111 @@
+"""Opens, lists and looks up files, on local disks without TensorFlow and anywhere else through TensorFlow's file systems."""
+
+import errno
+import os
+import shutil
+
+
+def is_remote(path: str) -> bool:
+    """Whether `path` names a file system by scheme, such as `gs://bucket/key`."""
+    return "://" in path
+
+
+def _gfile():
+    import tensorflow as tf
+
+    return tf.io.gfile
+
+
+def join(directory: str, *parts: str) -> str:
+    return os.path.join(directory, *parts)
+
+
+def open_binary(path: str):
+    """Opens a file for reading bytes.
+
+    Raises:
+        OSError: a local file can't be opened (`FileNotFoundError` where it does not exist).
+    """
+    if is_remote(path):
+        return _gfile().GFile(path, "rb")
+    return open(path, "rb")
+
+
+def read_bytes(path: str) -> bytes:
+    """Returns a file's content.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        OSError: it can't be read.
+    """
+    if not is_remote(path):
+        with open(path, "rb") as file:
+            return file.read()
+    import tensorflow as tf
+
+    try:
+        with tf.io.gfile.GFile(path, "rb") as file:
+            return file.read()
+    except tf.errors.NotFoundError as error:
+        raise FileNotFoundError(errno.ENOENT, "no such file", path) from error
+    except tf.errors.OpError as error:
+        raise OSError(errno.EIO, error.message, path) from error
+
+
+def write_text(path: str, text: str) -> None:
+    """Writes a text file whole: a reader sees the old content or the new, never half of it (on local disks)."""
+    if is_remote(path):
+        with _gfile().GFile(path, "w") as file:
+            file.write(text)
+        return
+    unfinished = f"{path}.{os.getpid()}.unfinished"
+    with open(unfinished, "w", encoding="utf-8") as file:
+        file.write(text)
+    os.replace(unfinished, path)
+
+
+def exists(path: str) -> bool:
+    return _gfile().exists(path) if is_remote(path) else os.path.exists(path)
+
+
+def is_directory(path: str) -> bool:
+    return _gfile().isdir(path) if is_remote(path) else os.path.isdir(path)
+
+
+def make_directory(path: str) -> None:
+    if is_remote(path):
+        _gfile().makedirs(path)
+    else:
+        os.makedirs(path, exist_ok=True)
+
+
+def list_directory(path: str) -> list:
+    """Returns the names in a directory, without trailing slashes, sorted; nothing when there is no such directory."""
+    if not is_directory(path):
+        return []
+    names = _gfile().listdir(path) if is_remote(path) else os.listdir(path)
+    return sorted(name.rstrip("/") for name in names)
+
+
+def link_or_copy_tree(source: str, destination: str) -> None:
+    """Copies a directory; files become hard links where both ends share one local disk."""
+    if is_remote(source) or is_remote(destination):
+        from tfx.utils import io_utils
+
+        io_utils.copy_dir(source, destination)
+        return
+
+    def link_or_copy(old, new):
+        try:
+            os.link(old, new)
+        except OSError:
+            shutil.copy2(old, new)
+
+    shutil.copytree(source, destination, copy_function=link_or_copy, dirs_exist_ok=True)
+
+
+def remove_tree(path: str) -> None:
+    if is_remote(path):
+        _gfile().rmtree(path)
+    else:
+        shutil.rmtree(path)

@@ -1,0 +1,1 @@
+"""Trains the age regressor: `run_fn` for TFX's Trainer, and the parts it is made of."""

@@ -1,0 +1,157 @@
+"""Computes the outputs of frozen layers once per image and view, and keeps them on disk.
+
+What a network's frozen part makes of an image never changes, so computing it in every epoch is waste: on two cores it is
+the difference between hours and minutes. The cache is a NumPy file for each split, `[examples, views, height, width,
+channels]`, memory-mapped: float16 features, or uint8 images when nothing is frozen. It is keyed by everything it depends
+on, so that a run with another learning rate or head finds it again.
+"""
+
+import dataclasses
+import hashlib
+import json
+import os
+import shutil
+import time
+from typing import List, Optional
+
+import keras
+import numpy as np
+import tensorflow as tf
+from absl import logging
+
+from components import image_decoding
+from components.trainer import augmentation, example_files
+from components.trainer.settings import TrainerSettings
+from schemas.bad_input import BadInput
+
+_COMPUTE_BATCH = 32
+_SPARE_BYTES = 512 * 2**20
+_FORMAT = 1
+_KEPT_CACHES = 4
+
+
+@dataclasses.dataclass(frozen=True)
+class CachedSplit:
+    """A split whose features are on disk.
+
+    Attributes:
+        features: memory-mapped array `[n, views, h, w, c]`.
+        ages: float32 `[n]`, years.
+        computed: whether they were computed now (False: found).
+        seconds: what that took.
+    """
+
+    features: np.ndarray
+    ages: np.ndarray
+    computed: bool
+    seconds: float
+
+
+def _key(stem_digest: str, settings: TrainerSettings, views: int, labels: example_files.Labels) -> str:
+    what = {
+        "format": _FORMAT,
+        "stem": stem_digest,
+        "image_size": settings.image_size,
+        "views": views,
+        # Views beyond the mirror image depend on what varies and on the seed.
+        "augmentation": settings.augmentation.model_dump() if views > 1 else None,
+        "seed": settings.seed if views > 2 else None,
+        "examples": hashlib.sha256("".join(labels.sha256).encode()).hexdigest(),
+    }
+    return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:24]
+
+
+def _require_space(directory: str, needed: int) -> None:
+    free = shutil.disk_usage(directory).free
+    if needed + _SPARE_BYTES > free:
+        raise BadInput(
+            f"{directory}: the features need {needed / 1e9:.1f} GB and {free / 1e9:.1f} GB are free. Free some space, choose "
+            "another workdir, or lower trainer.views or trainer.image_size."
+        )
+
+
+def _forget_old_caches(directory: str, keep: str) -> None:
+    """Removes all but the most recently used caches, and what an interrupted run left behind."""
+    for name in os.listdir(directory):
+        if name.endswith(".unfinished"):
+            os.remove(os.path.join(directory, name))
+    files = [os.path.join(directory, name) for name in os.listdir(directory) if name.endswith(".npy")]
+    by_age = sorted((path for path in files if path != keep), key=os.path.getmtime, reverse=True)
+    for path in by_age[_KEPT_CACHES - 1 :]:
+        logging.info("Removing the features in %s, which %d newer ones replaced.", path, _KEPT_CACHES)
+        os.remove(path)
+
+
+def _compute(
+    path: str, stem: Optional[keras.Model], settings: TrainerSettings, views: int, patterns: List[str], labels
+) -> None:
+    shape = (settings.image_size, settings.image_size, 3) if stem is None else tuple(stem.output.shape[1:])
+    dtype = np.uint8 if stem is None else np.float16
+    whole_shape = (len(labels), views, *shape)
+    needed = int(np.prod(whole_shape, dtype=np.int64)) * np.dtype(dtype).itemsize
+    _require_space(os.path.dirname(path), needed)
+    print(f"Computing {views} view(s) of {len(labels)} images once: {needed / 1e9:.2f} GB in {path}", flush=True)
+
+    random_views = augmentation.augmenter(settings.augmentation, settings.seed)
+    decode = tf.function(
+        lambda encoded: image_decoding.decode_batch(encoded, settings.image_size),
+        input_signature=[tf.TensorSpec([None], tf.string)],
+    )
+    forward = None if stem is None else tf.function(lambda images: stem(images, training=False))
+    unfinished = f"{path}.{os.getpid()}.unfinished"
+    array = np.lib.format.open_memmap(unfinished, mode="w+", dtype=dtype, shape=whole_shape)
+    done, progress = 0, keras.utils.Progbar(len(labels), unit_name="image", verbose=1 if os.isatty(1) else 0)
+    for encoded in example_files.encoded_images(patterns, _COMPUTE_BATCH).prefetch(1):
+        images, _ = decode(encoded)
+        ranks = labels.rank[done : done + len(images)]
+        for number in range(views):
+            if stem is None:
+                array[ranks, number] = images.numpy()
+            else:
+                seen = augmentation.view(
+                    tf.cast(images, tf.float32), number, random_views, settings.augmentation
+                )
+                array[ranks, number] = forward(seen).numpy()
+        done += len(images)
+        progress.update(done)
+    array.flush()
+    os.replace(unfinished, path)
+
+
+def cached_split(
+    directory: str,
+    stem: Optional[keras.Model],
+    stem_digest: str,
+    settings: TrainerSettings,
+    file_patterns: List[str],
+    views: int,
+) -> CachedSplit:
+    """Returns the features of a split, computing what is not on disk yet.
+
+    Args:
+        directory: where caches are kept; a local disk.
+        stem: the frozen part; None caches the decoded, resized images themselves (and one view of each).
+        stem_digest: what the features depend on beside the images (`AgeNetwork.stem_digest`).
+        settings: the `trainer` section.
+        file_patterns: TFRecord files of the split.
+        views: views of each image.
+
+    Raises:
+        BadInput: the disk is too small, or there are no examples.
+    """
+    started = time.monotonic()
+    os.makedirs(directory, exist_ok=True)
+    labels = example_files.read_labels(file_patterns)
+    path = os.path.join(directory, f"{_key(stem_digest, settings, views, labels)}.npy")
+    computed = not os.path.exists(path)
+    _forget_old_caches(directory, keep=path)
+    if computed:
+        _compute(path, stem, settings, views, file_patterns, labels)
+    else:
+        os.utime(path)
+    return CachedSplit(
+        features=np.load(path, mmap_mode="r"),
+        ages=labels.ages,
+        computed=computed,
+        seconds=time.monotonic() - started,
+    )

@@ -1,0 +1,97 @@
+"""What can be chosen about training: the `trainer` section of the configuration."""
+
+from typing import Literal, Optional
+
+import pydantic
+
+
+class Augmentation(pydantic.BaseModel):
+    """How training images are varied.
+
+    Attributes:
+        mirror: mirror left and right.
+        rotation: largest rotation either way, degrees.
+        zoom: largest enlargement or reduction, as a fraction.
+        shift: largest shift in each direction, as a fraction of the side.
+        brightness: largest change of brightness, as a fraction of the full range.
+        contrast: largest change of contrast, as a fraction.
+    """
+
+    model_config = pydantic.ConfigDict(extra="forbid")
+
+    mirror: bool = True
+    rotation: float = pydantic.Field(8.0, ge=0, le=180)
+    zoom: float = pydantic.Field(0.08, ge=0, lt=1)
+    shift: float = pydantic.Field(0.04, ge=0, lt=1)
+    brightness: float = pydantic.Field(0.1, ge=0, le=1)
+    contrast: float = pydantic.Field(0.1, ge=0, lt=1)
+
+
+class TrainerSettings(pydantic.BaseModel):
+    """The network, how it is trained, and on what.
+
+    Attributes:
+        backbone: which network of keras.applications looks at the image.
+        image_size: side of the square that it sees, pixels.
+        weights: `imagenet` (downloaded by Keras), `none` (random), or the path of a weights file without the top.
+        weights_partial: accept a file that lacks some layers; those start from random weights.
+        freeze_through: the last layer that is not trained. `auto` takes the end of the last stage but one when there are
+            pretrained weights, and freezes nothing otherwise; `none` trains everything; `all` trains the head alone.
+        views: how many varied views of each training image are computed when layers are frozen: the image itself, its
+            mirror image, then random variations. Without frozen layers every epoch draws new variations.
+        dense_units: width of the dense layer between pooling and output; 0 leaves it out.
+        dropout: share of its outputs that is dropped in training.
+        batch_norm_momentum: of the moving averages in trained batch normalisation; Keras' 0.99 is too slow for short runs.
+        loss: what is minimised.
+        huber_delta: where the Huber loss turns from squared to absolute error, years.
+        optimizer: Adam, or Adam with decoupled weight decay.
+        learning_rate: at the end of the warm-up; it then falls to zero along a cosine.
+        warmup_fraction: share of all steps in which the learning rate rises.
+        weight_decay: for adamw.
+        batch_size: images in a step.
+        epochs: how often every training image is seen at most.
+        early_stopping_patience: epochs without a better validation MAE after which training ends.
+        seed: of everything random; two runs on the same CPU agree.
+        augmentation: how training images are varied.
+    """
+
+    model_config = pydantic.ConfigDict(extra="forbid", protected_namespaces=())
+
+    backbone: Literal["resnet50", "densenet169", "mobilenet_v2_035"] = "resnet50"
+    image_size: int = pydantic.Field(128, ge=32, le=1024)
+    weights: str = pydantic.Field("imagenet", min_length=1)
+    weights_partial: bool = False
+    freeze_through: str = pydantic.Field("auto", min_length=1)
+    views: int = pydantic.Field(2, ge=1, le=32)
+    dense_units: int = pydantic.Field(256, ge=0, le=8192)
+    dropout: float = pydantic.Field(0.3, ge=0, lt=1)
+    batch_norm_momentum: float = pydantic.Field(0.9, gt=0, lt=1)
+    loss: Literal["mae", "mse", "huber"] = "mae"
+    huber_delta: float = pydantic.Field(5.0, gt=0)
+    optimizer: Literal["adam", "adamw"] = "adamw"
+    learning_rate: float = pydantic.Field(5e-4, gt=0, le=1)
+    warmup_fraction: float = pydantic.Field(0.1, ge=0, lt=1)
+    weight_decay: float = pydantic.Field(0.01, ge=0, le=1)
+    batch_size: int = pydantic.Field(32, ge=1, le=4096)
+    epochs: int = pydantic.Field(10, ge=1, le=10000)
+    early_stopping_patience: int = pydantic.Field(4, ge=1)
+    seed: int = pydantic.Field(0, ge=0, lt=2**31)
+    augmentation: Augmentation = Augmentation()
+
+
+class TrainerInputs(pydantic.BaseModel):
+    """What the graph hands to `run_fn` beside the settings.
+
+    Attributes:
+        settings: the `trainer` section.
+        feature_cache_dir: where the outputs of frozen layers are kept.
+        weights_digest: SHA-256 of the weights file, so that TFX's cache notices another content under the same path.
+        provenance: written into the exported model as it is.
+    """
+
+    model_config = pydantic.ConfigDict(extra="forbid")
+
+    settings: TrainerSettings
+    feature_cache_dir: str
+    weights_digest: Optional[str] = None
+    provenance: dict = {}

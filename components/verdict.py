@@ -1,0 +1,129 @@
+"""The verdict of a run as data: what `blessing.json` holds.
+
+A verdict is a dictionary with these keys:
+
+    run_id            str
+    blessed           bool: may this model serve?
+    stopped_by        None, or the component that ended the run early ("DataGate")
+    reasons           list of sentences: why the model was not blessed, or the run stopped; empty when blessed
+    thresholds        max_mae, max_regression (years), min_examples, slice_ceilings ({"feature=value": years})
+    metrics           mae, rmse, bias (years), within_5_years (0-1), example_count, on the test split; None when stopped
+    champion          None, or {"version": int, "metrics": as above}
+    slices            list of {"feature", "value", "small", and the metrics}
+    model_version     str: the version pushed to the serving directory, or None
+    data_fingerprint  str: SHA-256 over labels and images
+    data              directory, rows, used, rejected, duplicates, splits, rejects (number by reason)
+    paths             model, report, metadata, rejects
+    training          None, or what the Trainer recorded: best_epoch, epochs_run, validation MAE by epoch, cache use
+    configuration     the run's configuration in full
+    versions          library versions
+    created           ISO 8601 time, UTC
+"""
+
+import datetime
+import importlib.metadata
+import json
+from typing import Any, Dict, List, Optional
+
+BLESSING_FILE = "blessing.json"
+
+_LIBRARIES = (
+    "age-pipeline",
+    "tfx",
+    "tensorflow",
+    "keras",
+    "tensorflow-data-validation",
+    "tensorflow-model-analysis",
+    "apache-beam",
+)
+
+
+def _versions() -> Dict[str, str]:
+    versions = {}
+    for library in _LIBRARIES:
+        try:
+            versions[library] = importlib.metadata.version(library)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return versions
+
+
+def make(
+    run_id: str,
+    blessed: bool,
+    reasons: List[str],
+    counts: Dict[str, Any],
+    run_facts: Dict[str, Any],
+    stopped_by: Optional[str] = None,
+    metrics: Optional[Dict[str, float]] = None,
+    champion: Optional[Dict[str, Any]] = None,
+    slices: Optional[List[Dict[str, Any]]] = None,
+    model_version: Optional[str] = None,
+    training: Optional[Dict[str, Any]] = None,
+    paths: Optional[Dict[str, Optional[str]]] = None,
+) -> Dict[str, Any]:
+    """Returns a verdict.
+
+    Args:
+        run_id: the run's name.
+        blessed: may the model serve?
+        reasons: why not.
+        counts: the content of FaceExampleGen's `counts.json`.
+        run_facts: `thresholds`, `data_fingerprint`, `data_dir`, `configuration` and `metadata_path`, as the graph
+            gives them.
+        stopped_by: the component that ended the run early.
+        metrics: on the whole test split.
+        champion: version and metrics of the model compared with.
+        slices: metrics by slice.
+        model_version: the version that was pushed.
+        training: the Trainer's record.
+        paths: where things are.
+    """
+    return {
+        "run_id": run_id,
+        "blessed": blessed,
+        "stopped_by": stopped_by,
+        "reasons": reasons,
+        "thresholds": run_facts.get("thresholds"),
+        "metrics": metrics,
+        "champion": champion,
+        "slices": slices or [],
+        "model_version": model_version,
+        "data_fingerprint": run_facts.get("data_fingerprint"),
+        "data": {"directory": run_facts.get("data_dir"), **counts},
+        "paths": {"metadata": run_facts.get("metadata_path"), **(paths or {})},
+        "training": training,
+        "configuration": run_facts.get("configuration"),
+        "versions": _versions(),
+        "created": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+    }
+
+
+def stopped_by_data_gate(
+    run_id: str, reasons: List[str], counts: Dict[str, Any], run_facts: Dict[str, Any], rejects_path: str
+) -> Dict[str, Any]:
+    """Returns the verdict of a run that the data gate ended."""
+    return make(
+        run_id=run_id,
+        blessed=False,
+        reasons=reasons,
+        counts=counts,
+        run_facts=run_facts,
+        stopped_by="DataGate",
+        paths={"rejects": rejects_path},
+    )
+
+
+def to_json(verdict: Dict[str, Any]) -> str:
+    """Returns the content of `blessing.json`; numbers that are not finite become null, which JSON can say."""
+    return json.dumps(_finite(verdict), indent=2, allow_nan=False) + "\n"
+
+
+def _finite(value):
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(item) for item in value]
+    if isinstance(value, float) and not (float("-inf") < value < float("inf")):
+        return None
+    return value

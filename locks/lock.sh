@@ -1,0 +1,31 @@
+#!/bin/sh
+# Resolve the lock files again from their .in files and setup.py.
+#
+# Usage: locks/lock.sh VENV [OPTION of `uv pip compile`]...
+#
+# What is locked stays as it is unless a range forbids it; `--upgrade` moves everything to the newest that fits.
+# Both are resolved for other machines than this one, so it does not matter which stack loads here.
+set -eu
+
+cd -- "$(dirname -- "$0")/.."
+uv=$(sh locks/uv.sh "$1")
+shift
+
+# A lock file is for every machine: nothing of this one's settings may get into it.
+unset UV_DEFAULT_INDEX UV_INDEX_URL UV_EXTRA_INDEX_URL UV_FIND_LINKS PIP_FIND_LINKS PIP_EXTRA_INDEX_URL UV_CONSTRAINT UV_OVERRIDE
+unset VIRTUAL_ENV CONDA_PREFIX PYTHONHOME PYTHONPATH UV_PYTHON UV_SYSTEM_PYTHON
+if [ -n "${PIP_INDEX_URL:-}" ]; then export UV_DEFAULT_INDEX="$PIP_INDEX_URL"; fi
+export UV_CUSTOM_COMPILE_COMMAND='make lock'
+
+compile() {
+    output=$1
+    shift
+    "$uv" pip compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --output-file "$output" "$@"
+    echo "$output: $(grep -c '^[a-z0-9].*==' "$output") packages."
+}
+
+compile locks/compatible.txt locks/compatible.in setup.py --extra test \
+    --python-version 3.10 --python-platform x86_64-manylinux_2_28 "$@"
+# Universal: one file for Python 3.11 to 3.13, with markers where they differ.
+compile locks/current.txt locks/current.in setup.py --extra test --universal --python-version 3.11 "$@"
+compile locks/uv.txt locks/uv.in --universal --python-version 3.8 "$@"

@@ -1,0 +1,136 @@
+"""The command line, `age-pipeline`. Libraries load inside the commands, so that `--help` answers at once."""
+
+import sys
+
+import click
+
+from schemas.bad_input import BadInput
+
+EXIT_DONE = 0
+EXIT_FAILED = 1
+EXIT_BAD_INPUT = 2
+EXIT_NOT_BLESSED = 3
+
+
+def _say(line: str) -> None:
+    click.echo(line)
+    sys.stdout.flush()
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+def cli():
+    """Learn a person's age from a photograph: from a folder of faces to a gated, served model.
+
+    Exit status: 0 done (and blessed, for run), 2 bad usage or bad input, 3 the run finished and the model was not
+    blessed, 1 anything else.
+    """
+
+
+def _configured(command):
+    """Adds the options that choose a configuration."""
+    for option in reversed(
+        (
+            click.option("--config", metavar="FILE", help="YAML configuration; the ready-made ones are in configs/."),
+            click.option("--workdir", metavar="DIR", help="Where the run keeps everything (workdir)."),
+            click.option(
+                "--set", "overrides", metavar="KEY=VALUE", multiple=True, help="Override a value, such as trainer.epochs=5."
+            ),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+@cli.command()
+@click.option("--data", metavar="DIR", help="Directory with labels.csv and images (data.dir).")
+@_configured
+def run(data, config, workdir, overrides):
+    """Run the whole pipeline on this machine and say whether the model may serve."""
+    from pipeline import configuration, local_runner, verdict_text
+
+    verdict = local_runner.run(configuration.load(config, overrides, data_dir=data, workdir=workdir), _say)
+    _say(verdict_text.verdict_text(verdict))
+    sys.exit(EXIT_DONE if verdict["blessed"] else EXIT_NOT_BLESSED)
+
+
+@cli.command()
+@click.argument("images", nargs=-1, required=True)
+@click.option("--model", metavar="DIR", help="A SavedModel; the newest one being served unless given.")
+@_configured
+def predict(images, model, config, workdir, overrides):
+    """Print the age that a model reads from each of IMAGES, as CSV."""
+    import csv
+    import os
+
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    from pipeline import configuration, prediction
+
+    if model is None:
+        model = prediction.newest_model(configuration.load(config, overrides, workdir=workdir).serving_dir)
+    elif not os.path.exists(os.path.join(model, "saved_model.pb")):
+        raise BadInput(f"{model}: no SavedModel there. Expected a directory such as <workdir>/serving/age/<version>.")
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(("file_name", "age"))
+    unreadable = []
+    for path, age, problem in prediction.predict_ages(model, images):
+        writer.writerow((path, "" if age is None else f"{age:.1f}"))
+        if age is None:
+            unreadable.append(f"{path}: {problem}")
+    sys.stdout.flush()
+    if unreadable:
+        raise BadInput("No age could be read from:\n" + "\n".join(f"  {line}" for line in unreadable))
+
+
+@cli.command("sample-data")
+@click.argument("directory")
+@click.option("--count", default=600, show_default=True, help="Number of faces.")
+@click.option("--image-size", default=96, show_default=True, help="Side, pixels.")
+@click.option("--seed", default=0, show_default=True, help="The same seed draws the same faces.")
+def sample_data(directory, count, image_size, seed):
+    """Draw the synthetic demo set into DIRECTORY: faces whose look depends on age."""
+    from pipeline import sample_data as drawing
+
+    drawing.write_sample_data(directory, count=count, image_size=image_size, seed=seed)
+    _say(f"{directory}: {count} faces and labels.csv")
+
+
+@cli.command("import-utkface")
+@click.argument("source")
+@click.argument("destination")
+def import_utkface(source, destination):
+    """Turn UTKFace's downloaded folder SOURCE into the input form in DESTINATION."""
+    from pipeline import import_utkface as importer
+
+    _say(str(importer.import_utkface(source, destination)))
+
+
+@cli.command("import-appa-real")
+@click.argument("source")
+@click.argument("destination")
+def import_appa_real(source, destination):
+    """Turn APPA-REAL's downloaded folder SOURCE into the input form in DESTINATION."""
+    from pipeline import import_appa_real as importer
+
+    _say(str(importer.import_appa_real(source, destination)))
+
+
+def main() -> None:
+    """Runs the command line and turns every ending into a sentence and an exit status."""
+    try:
+        cli.main(standalone_mode=False)
+    except BadInput as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(EXIT_BAD_INPUT)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(EXIT_BAD_INPUT)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("Stopped.", err=True)
+        sys.exit(EXIT_FAILED)
+    except Exception as error:
+        from pipeline import local_runner
+
+        if not isinstance(error, local_runner.RunFailed):
+            raise
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(EXIT_FAILED)

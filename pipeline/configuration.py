@@ -1,0 +1,278 @@
+"""The configuration of a run: one YAML file, validated as a whole, and overrides from the command line."""
+
+import os
+from typing import Any, Dict, List, Literal, Optional
+
+import pydantic
+import yaml
+
+from components.age_evaluator.settings import EvaluatorSettings
+from components.trainer.settings import TrainerSettings
+from schemas import features
+from schemas.bad_input import BadInput
+
+
+class _Section(pydantic.BaseModel):
+    model_config = pydantic.ConfigDict(extra="forbid")
+
+
+class Splits(_Section):
+    """Shares of the splits, 0 to 1, summing to 1."""
+
+    train: float = pydantic.Field(0.8, gt=0, lt=1)
+    validation: float = pydantic.Field(0.1, gt=0, lt=1)
+    test: float = pydantic.Field(0.1, gt=0, lt=1)
+
+    @pydantic.model_validator(mode="after")
+    def _whole(self):
+        total = self.train + self.validation + self.test
+        if abs(total - 1) > 1e-6:
+            raise ValueError(f"the shares sum to {total:g}; expected 1")
+        return self
+
+
+class SampleData(_Section):
+    """The synthetic demo set that is drawn when no data are given.
+
+    Attributes:
+        count: number of faces.
+        image_size: side, pixels.
+        seed: of the drawing.
+    """
+
+    count: int = pydantic.Field(600, ge=50, le=1_000_000)
+    image_size: int = pydantic.Field(96, ge=32, le=1024)
+    seed: int = pydantic.Field(0, ge=0)
+
+
+class Data(_Section):
+    """The `data` section.
+
+    Attributes:
+        dir: directory with `labels.csv` and the images.
+        schema_file: the age schema, `schemas/age.pbtxt` unless another one is given.
+        splits: shares of the splits.
+        max_reject_fraction: share of rows that may be rejected.
+        sample: the demo set to draw when `dir` is not given; null for none.
+    """
+
+    dir: Optional[str] = None
+    schema_file: Optional[str] = None
+    splits: Splits = Splits()
+    max_reject_fraction: float = pydantic.Field(0.05, ge=0, le=1)
+    sample: Optional[SampleData] = None
+
+
+class Report(_Section):
+    """The `report` section.
+
+    Attributes:
+        faces: whether reports may show photographs of people.
+    """
+
+    faces: bool = True
+
+
+class Beam(_Section):
+    """The `beam` section.
+
+    Attributes:
+        runner: the Beam runner of ingestion, statistics and evaluation.
+        options: further Beam options, such as `direct_num_workers: 2`.
+    """
+
+    runner: Literal["DirectRunner"] = "DirectRunner"
+    options: Dict[str, Any] = {}
+
+
+class Serving(_Section):
+    """The `serving` section.
+
+    Attributes:
+        dir: where blessed models are pushed; `<workdir>/serving/age` unless given.
+    """
+
+    dir: Optional[str] = None
+
+
+class Configuration(_Section):
+    """Everything that can be chosen about a run.
+
+    Attributes:
+        workdir: where the run keeps its metadata, artifacts, reports and served models.
+    """
+
+    workdir: str = pydantic.Field("runs/age", min_length=1)
+    data: Data = Data()
+    trainer: TrainerSettings = TrainerSettings()
+    evaluator: EvaluatorSettings = EvaluatorSettings()
+    report: Report = Report()
+    beam: Beam = Beam()
+    serving: Serving = Serving()
+
+    @property
+    def serving_dir(self) -> str:
+        return self.serving.dir or os.path.join(self.workdir, "serving", "age")
+
+    def beam_args(self) -> List[str]:
+        """Returns the command line of Beam's pipelines."""
+        options = {"direct_running_mode": "in_memory", "direct_num_workers": 1, **self.beam.options}
+        return [f"--runner={self.beam.runner}"] + [f"--{name}={value}" for name, value in options.items()]
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+def _sentence(error: Dict[str, Any], source: str) -> str:
+    key = ".".join(str(part) for part in error["loc"]) or "the file"
+    if error["type"] == "extra_forbidden":
+        return f"{source}: {key}: there is no such key. {_neighbours(error['loc'])}"
+    found = "" if error["type"] == "missing" else f" is {_shown(error['input'])}"
+    return f"{source}: {key}{found}; {error['msg'][0].lower()}{error['msg'][1:]}."
+
+
+def _neighbours(location) -> str:
+    """Names the keys that exist where an unknown one was found."""
+    model = Configuration
+    for part in location[:-1]:
+        field = getattr(model, "model_fields", {}).get(part)
+        model = getattr(field, "annotation", None)
+        nested = [kind for kind in getattr(model, "__args__", ()) if hasattr(kind, "model_fields")]
+        model = nested[0] if nested else model
+    fields = getattr(model, "model_fields", None)
+    return f"Expected one of {', '.join(sorted(fields))}." if fields else "Remove it."
+
+
+class _UniqueKeyLoader(yaml.SafeLoader):
+    """Reads YAML without Python objects and without keys that silently replace each other."""
+
+
+def _mapping_without_repeats(loader, node, deep=False):
+    seen = set()
+    for key_node, _ in node.value:
+        key = loader.construct_object(key_node, deep=True)
+        if isinstance(key, (str, int, float)) and key in seen:
+            raise yaml.constructor.ConstructorError(
+                None, None, f"the key {key!r} occurs twice", key_node.start_mark
+            )
+        seen.add(key if isinstance(key, (str, int, float)) else None)
+    return yaml.SafeLoader.construct_mapping(loader, node, deep)
+
+
+_UniqueKeyLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping_without_repeats)
+
+
+def _read_yaml(path: str) -> Dict[str, Any]:
+    try:
+        with open(path, encoding="utf-8") as file:
+            content = yaml.load(file, _UniqueKeyLoader)
+    except FileNotFoundError as error:
+        raise BadInput(f"{path}: there is no such configuration file. The ready-made ones are in configs/.") from error
+    except OSError as error:
+        raise BadInput(f"{path}: the configuration can't be read: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise BadInput(f"{path}: the configuration is not UTF-8 text. Save it again as UTF-8.") from error
+    except yaml.YAMLError as error:
+        raise BadInput(f"{path}: not YAML: {' '.join(str(error).split())}.") from error
+    if content is None:
+        return {}
+    if not isinstance(content, dict):
+        raise BadInput(f"{path}: found {type(content).__name__}; expected sections such as 'data:' and 'trainer:'.")
+    return content
+
+
+def _override(content: Dict[str, Any], assignment: str) -> None:
+    """Applies `a.b=c` to nested dictionaries; `c` is read as YAML."""
+    key, equals, text = assignment.partition("=")
+    parts = key.strip().split(".")
+    if not equals or not all(parts):
+        raise BadInput(f"--set {assignment}: expected a key and a value, such as --set trainer.epochs=5.")
+    try:
+        value = yaml.load(text, _UniqueKeyLoader) if text.strip() else text
+    except yaml.YAMLError as error:
+        raise BadInput(f"--set {assignment}: the value is not YAML: {' '.join(str(error).split())}.") from error
+    for part in parts[:-1]:
+        below = content.get(part)
+        content[part] = below = {} if below is None else below
+        if not isinstance(below, dict):
+            raise BadInput(f"--set {assignment}: {part} is {_shown(below)}, which has no keys below it.")
+        content = below
+    content[parts[-1]] = value
+
+
+def _float_strings(value: Any) -> Any:
+    """Turns texts such as `1e-4`, which YAML 1.1 does not take for numbers, into floats."""
+    if isinstance(value, dict):
+        return {key: _float_strings(item) for key, item in value.items()}
+    if isinstance(value, str) and value[:1] in "+-.0123456789" and "e" in value.lower():
+        try:
+            return float(value)
+        except ValueError:
+            return value
+    return value
+
+
+def load(
+    path: Optional[str] = None,
+    overrides: List[str] = (),
+    data_dir: Optional[str] = None,
+    workdir: Optional[str] = None,
+) -> Configuration:
+    """Loads and validates a configuration.
+
+    Args:
+        path: YAML file, or None for the defaults.
+        overrides: texts `a.b=c`, applied in order.
+        data_dir: replaces `data.dir`.
+        workdir: replaces `workdir`.
+
+    Returns:
+        The configuration, with absolute local paths.
+
+    Raises:
+        BadInput: the file can't be read, a key is unknown, or a value impossible; the message names the key, the value and
+            what is allowed, for everything that is wrong.
+    """
+    content = _read_yaml(path) if path else {}
+    for assignment in overrides:
+        _override(content, assignment)
+    if data_dir is not None:
+        _override(content, f"data.dir={yaml.safe_dump(data_dir).strip()}")
+    if workdir is not None:
+        content["workdir"] = workdir
+    source = path or "the configuration"
+    try:
+        # Strict about types: 'yes' is no boolean and '8' no number, but 8 is a float.
+        configuration = Configuration.model_validate(_float_strings(content), strict=True)
+    except pydantic.ValidationError as error:
+        raise BadInput("\n".join(_sentence(found, source) for found in error.errors())) from error
+    return _with_absolute_paths(configuration)
+
+
+def _with_absolute_paths(configuration: Configuration) -> Configuration:
+    def absolute(path):
+        return path if path is None or "://" in path else os.path.abspath(os.path.expanduser(path))
+
+    weights = configuration.trainer.weights
+    return configuration.model_copy(
+        update={
+            "workdir": absolute(configuration.workdir),
+            "data": configuration.data.model_copy(
+                update={
+                    "dir": absolute(configuration.data.dir),
+                    "schema_file": absolute(configuration.data.schema_file),
+                }
+            ),
+            "trainer": configuration.trainer.model_copy(
+                update={"weights": weights if weights in ("imagenet", "none") else absolute(weights)}
+            ),
+            "serving": configuration.serving.model_copy(update={"dir": absolute(configuration.serving.dir)}),
+        }
+    )
+
+
+def splits_in_order(splits: Splits) -> Dict[str, float]:
+    """Returns the shares in the order in which they divide the hash."""
+    return {split: getattr(splits, split) for split in features.SPLITS}

@@ -1,0 +1,260 @@
+"""Runs the pipeline on this machine: TFX's LocalDagRunner and Beam's DirectRunner in one process."""
+
+import contextlib
+import datetime
+import fcntl
+import hashlib
+import json
+import logging
+import os
+import sys
+import time
+from typing import Any, Callable, Dict, Optional
+
+from components import storage
+from components.champion import serving_directory
+from components.face_example_gen import fingerprint
+from pipeline.configuration import Configuration, splits_in_order
+from schemas import age_schema
+from schemas.bad_input import BadInput
+
+Say = Callable[[str], None]
+
+
+class RunFailed(RuntimeError):
+    """A step of the run failed for a reason that is not the input's; the message is a sentence with the log's path."""
+
+
+def _sha256(path: str) -> str:
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _weights_digest(weights: str) -> Optional[str]:
+    if weights in ("imagenet", "none"):
+        return None
+    if not os.path.isfile(weights):
+        raise BadInput(
+            f"trainer.weights: {weights}: there is no such file. Expected 'imagenet', 'none' or the path of a Keras weights "
+            "file (.h5) without the top."
+        )
+    return _sha256(weights)
+
+
+def _schema_text(schema_file: Optional[str]) -> str:
+    path = schema_file or str(age_schema.DEFAULT_SCHEMA)
+    try:
+        text = storage.read_bytes(path).decode("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"data.schema_file: {path}: the schema can't be read: {error}.") from error
+    age_schema.parse(text, path)
+    return text
+
+
+def recipe_digest(
+    configuration: Configuration, data_fingerprint: str, schema_text: str, weights_digest: Optional[str]
+) -> str:
+    """Returns a hash over everything that the trained model depends on."""
+    recipe = {
+        "data": data_fingerprint,
+        "splits": splits_in_order(configuration.data.splits),
+        "schema": schema_text,
+        "trainer": configuration.trainer.model_dump(exclude={"weights"} if weights_digest else None),
+        "weights": weights_digest,
+    }
+    return hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()
+
+
+def _data_dir(configuration: Configuration, say: Say) -> str:
+    data = configuration.data
+    if data.dir is not None:
+        if not storage.is_directory(data.dir):
+            raise BadInput(
+                f"data.dir: {data.dir}: there is no such directory. Expected a directory with labels.csv and images."
+            )
+        return data.dir
+    if data.sample is None:
+        raise BadInput("data.dir is not set. Give --data DIR, a directory with labels.csv and images.")
+    from pipeline import sample_data
+
+    directory = os.path.join(configuration.workdir, "sample_data")
+    say(f"Drawing {data.sample.count} faces in {directory}")
+    sample_data.write_sample_data(
+        directory, count=data.sample.count, image_size=data.sample.image_size, seed=data.sample.seed
+    )
+    return directory
+
+
+@contextlib.contextmanager
+def _only_run_in(workdir: str):
+    """Keeps a second run out of the same workdir: both would write one metadata store."""
+    try:
+        os.makedirs(workdir, exist_ok=True)
+        lock = open(os.path.join(workdir, ".lock"), "w")
+    except OSError as error:
+        raise BadInput(f"workdir: {workdir}: can't be written: {error.strerror}. Choose another with --workdir.") from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise BadInput(
+                f"workdir: {workdir}: another run is using it. Wait for it to end or choose another with --workdir."
+            ) from error
+        yield
+
+
+def _new_run_id(workdir: str) -> str:
+    while True:
+        run_id = datetime.datetime.now(datetime.timezone.utc).strftime("%Y%m%d-%H%M%S")
+        if not os.path.exists(os.path.join(workdir, "reports", run_id)) and not os.path.exists(
+            _log_path(workdir, run_id)
+        ):
+            return run_id
+        time.sleep(0.2)
+
+
+def _log_path(workdir: str, run_id: str) -> str:
+    return os.path.join(workdir, "logs", f"{run_id}.log")
+
+
+@contextlib.contextmanager
+def _chatter_to(log_path: str):
+    """Sends standard error of this process, that of its C++ libraries included, to a file."""
+    os.makedirs(os.path.dirname(log_path), exist_ok=True)
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with open(log_path, "ab", buffering=0) as log:
+        os.dup2(log.fileno(), 2)
+        try:
+            yield
+        finally:
+            sys.stderr.flush()
+            os.dup2(kept, 2)
+            os.close(kept)
+
+
+class _StageLines(logging.Handler):
+    """Says what LocalDagRunner logs about its components: began, from the cache, done after so many seconds."""
+
+    def __init__(self, say: Say):
+        super().__init__(logging.INFO)
+        self._say = say
+        self._started = 0.0
+        self._cached = False
+        self.stage: Optional[str] = None
+
+    def emit(self, record):
+        try:
+            message = record.getMessage()
+        except (TypeError, ValueError):
+            return
+        words = message.split()
+        if message.startswith("Component ") and message.endswith(" is running."):
+            self.stage, self._started, self._cached = words[1], time.monotonic(), False
+            self._say(f"{self.stage} ...")
+        elif message.startswith("A cached execution "):
+            self._cached = True
+        elif message.startswith("Component ") and message.endswith(" is finished."):
+            took = "from the cache" if self._cached else f"{time.monotonic() - self._started:.1f} s"
+            self._say(f"{words[1]}: {took}")
+
+
+def _facts(configuration: Configuration, run_id: str):
+    from pipeline.graph import RunFacts
+
+    workdir, data = configuration.workdir, configuration.data
+    fingerprinted = fingerprint.data_fingerprint(data.dir, os.path.join(workdir, "fingerprint.json"))
+    schema_text = _schema_text(data.schema_file)
+    weights_digest = _weights_digest(configuration.trainer.weights)
+    recipe = recipe_digest(configuration, fingerprinted.content, schema_text, weights_digest)
+    champion = serving_directory.champion(configuration.serving_dir, recipe)
+    return RunFacts(
+        run_id=run_id,
+        data_fingerprint=fingerprinted.content,
+        schema_text=schema_text,
+        weights_digest=weights_digest,
+        recipe=recipe,
+        champion_version=champion.version if champion else 0,
+    )
+
+
+def _check_before_loading(configuration: Configuration) -> None:
+    """Finds what is wrong with the input before the libraries take their ten seconds to load."""
+    from components.face_example_gen import label_file
+
+    label_file.read_header(storage.join(configuration.data.dir, "labels.csv"))
+    _weights_digest(configuration.trainer.weights)
+    _schema_text(configuration.data.schema_file)
+
+
+def run(configuration: Configuration, say: Say = print) -> Dict[str, Any]:
+    """Runs the whole pipeline.
+
+    Args:
+        configuration: what to do.
+        say: takes the lines that tell how the run is going.
+
+    Returns:
+        The verdict (see `components.verdict`) of a run that finished.
+
+    Raises:
+        BadInput: the input can't be used, or the data gate stopped the run.
+        RunFailed: a step failed for another reason.
+    """
+    with _only_run_in(configuration.workdir):
+        data_dir = _data_dir(configuration, say)
+        configuration = configuration.model_copy(
+            update={"data": configuration.data.model_copy(update={"dir": data_dir})}
+        )
+        _check_before_loading(configuration)
+        run_id = _new_run_id(configuration.workdir)
+        log_path = _log_path(configuration.workdir, run_id)
+        say(f"Run {run_id} on {data_dir}; log: {log_path}")
+        with _chatter_to(log_path):
+            return _run_graph(configuration, run_id, log_path, say)
+
+
+def _run_graph(configuration: Configuration, run_id: str, log_path: str, say: Say) -> Dict[str, Any]:
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    started = time.monotonic()
+    say("Loading TensorFlow and TFX ...")
+    from absl import logging as absl_logging
+    from tfx.dsl.compiler import compiler, constants
+    from tfx.orchestration.local import local_dag_runner
+    from tfx.orchestration.portable import runtime_parameter_utils
+
+    from pipeline import graph
+
+    say(f"Loading TensorFlow and TFX: {time.monotonic() - started:.1f} s")
+    absl_logging.set_verbosity(absl_logging.INFO)
+    stages = _StageLines(say)
+    absl_logging.get_absl_logger().addHandler(stages)
+    try:
+        built = graph.build(configuration, _facts(configuration, run_id))
+        compiled = compiler.Compiler().compile(built)
+        # The metadata store then knows the run by the name that its report has.
+        runtime_parameter_utils.substitute_runtime_parameter(
+            compiled, {constants.PIPELINE_RUN_ID_PARAMETER_NAME: run_id}
+        )
+        local_dag_runner.LocalDagRunner().run_with_ir(compiled)
+    except BadInput:
+        absl_logging.exception("The run ended at %s.", stages.stage)
+        raise
+    except Exception as error:
+        absl_logging.exception("The run ended at %s.", stages.stage)
+        raise RunFailed(
+            f"{stages.stage or 'The run'} failed: {_first_line(error)}\nThe log has the details: {log_path}\n"
+            "Steps that were done before come from the cache when you run again."
+        ) from error
+    finally:
+        absl_logging.get_absl_logger().removeHandler(stages)
+    report = os.path.join(graph.report_dir(configuration.workdir), run_id, "blessing.json")
+    return json.loads(storage.read_bytes(report))
+
+
+def _first_line(error: BaseException) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__

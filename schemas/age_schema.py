@@ -1,0 +1,84 @@
+"""Reads the age schema (`age.pbtxt` or one of the user's own) and answers questions about it."""
+
+import dataclasses
+import pathlib
+
+from schemas import features
+from schemas.bad_input import BadInput
+
+DEFAULT_SCHEMA = pathlib.Path(__file__).with_name("age.pbtxt")
+
+
+@dataclasses.dataclass(frozen=True)
+class Limits:
+    """What ingestion accepts, as the schema's domains say: ages in years, image sides in pixels, bounds included."""
+
+    min_age: float
+    max_age: float
+    min_side: int
+    max_side: int
+
+
+def parse(text: str, source: str):
+    """Parses a schema in protobuf text form.
+
+    Args:
+        text: content of a `.pbtxt` file.
+        source: its path, for messages.
+
+    Returns:
+        A `tensorflow_metadata` `Schema` proto.
+
+    Raises:
+        BadInput: when the text is no schema, or lacks a feature of the pipeline.
+    """
+    from google.protobuf import text_format
+    from tensorflow_metadata.proto.v0 import schema_pb2
+
+    try:
+        schema = text_format.Parse(text, schema_pb2.Schema())
+    except text_format.ParseError as error:
+        raise BadInput(
+            f"{source}: not a TensorFlow Metadata schema in text form: {error}. Start from a copy of schemas/age.pbtxt."
+        ) from error
+    named = {feature.name for feature in schema.feature}
+    missing = [name for name in features.EXAMPLE_FEATURES if name not in named]
+    if missing:
+        raise BadInput(
+            f"{source}: the schema says nothing about {', '.join(missing)}, which every example has. "
+            "Start from a copy of schemas/age.pbtxt."
+        )
+    return schema
+
+
+def limits(schema) -> Limits:
+    """Returns the bounds that the schema sets for ages and image sides."""
+    by_name = {feature.name: feature for feature in schema.feature}
+    age = by_name[features.AGE].float_domain
+    height, width = by_name[features.IMAGE_HEIGHT].int_domain, by_name[features.IMAGE_WIDTH].int_domain
+    return Limits(
+        min_age=age.min,
+        max_age=age.max,
+        min_side=max(1, min(height.min, width.min)),
+        max_side=max(height.max, width.max),
+    )
+
+
+def with_attributes(schema, attributes):
+    """Returns a copy of `schema` in which every attribute column has an entry.
+
+    A column that the schema does not name becomes a string that is present once in every example (empty where the
+    label file has a blank).
+    """
+    from tensorflow_metadata.proto.v0 import schema_pb2
+
+    extended = schema_pb2.Schema()
+    extended.CopyFrom(schema)
+    named = {feature.name for feature in schema.feature}
+    for attribute in attributes:
+        if attribute not in named:
+            feature = extended.feature.add(name=attribute, type=schema_pb2.BYTES)
+            feature.presence.min_fraction = 1.0
+            feature.presence.min_count = 1
+            feature.shape.dim.add(size=1)
+    return extended

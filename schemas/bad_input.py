@@ -1,0 +1,9 @@
+"""The one exception that means "what you gave us can't be used"."""
+
+
+class BadInput(ValueError):
+    """Input from outside that can't be used, explained in a sentence for the person who gave it.
+
+    The message says what was found, where, what was expected and what to do. The command line prints it alone
+    (the traceback goes to the log file) and exits with status 2.
+    """

@@ -1,0 +1,42 @@
+"""Package the age pipeline.
+
+The ranges below hold for both stacks, current and compatible; what is really installed comes from a lock file in
+`locks/`, which pins every package of one stack. `make lock` resolves these ranges together with `locks/<stack>.in`.
+"""
+
+from setuptools import find_packages, setup
+
+setup(
+    name="age-pipeline",
+    version="0.1.0",
+    description="From a folder of face photographs with ages to a gated, served age regressor (TFX).",
+    python_requires=">=3.10,<3.14",
+    packages=find_packages(
+        include=["pipeline", "pipeline.*", "components", "components.*", "schemas", "schemas.*"]
+    ),
+    package_data={
+        "schemas": ["*.pbtxt"],
+        "components": ["**/*.html", "**/*.j2"],
+    },
+    entry_points={"console_scripts": ["age-pipeline = pipeline.cli:main"]},
+    # Lower bound: the compatible stack's version. Upper bound: the first one that the current stack was not tried with.
+    install_requires=[
+        "tfx>=1.16.0,<1.22",
+        "tensorflow>=2.16.2,<2.22",
+        "tensorboard>=2.16.2,<2.22",  # TensorFlow writes its summaries with it, and 2.21 no longer brings it
+        "tensorflow-data-validation>=1.16.1,<1.22",
+        "tensorflow-model-analysis>=0.47.1,<0.53",
+        "apache-beam>=2.62.0,<2.78",
+        "ml-metadata>=1.16.0,<1.22",
+        "kfp>=2.5.0,<2.17",
+        "kfp-kubernetes>=1.0.0,<2.17",
+        "protobuf>=3.20.3,<7",
+        "numpy>=1.26,<3",
+        "pydantic>=2,<3",
+        "click>=8.1,<9",
+        "PyYAML>=6,<7",
+        "Jinja2>=3.1,<4",
+        "Pillow>=10",
+    ],
+    extras_require={"test": ["pytest>=8"]},
+)
