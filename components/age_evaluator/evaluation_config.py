@@ -15,18 +15,6 @@ def _metric(name: str, class_name: str, module: Optional[str] = None) -> config_
     return config_pb2.MetricConfig(class_name=class_name, module=module or "", config=json.dumps({"name": name}))
 
 
-def _at_most(limit: float) -> config_pb2.GenericValueThreshold:
-    threshold = config_pb2.GenericValueThreshold()
-    threshold.upper_bound.value = limit
-    return threshold
-
-
-def slicing_spec_of(name: str) -> config_pb2.SlicingSpec:
-    """Returns the slice that `feature=value` names."""
-    feature, value = name.split("=", 1)
-    return config_pb2.SlicingSpec(feature_values={feature: value})
-
-
 def make(
     max_mae: float,
     min_examples: int,
@@ -43,16 +31,20 @@ def make(
         slice_attributes: attribute columns to slice by, beside the decade of age.
         slice_ceilings: largest MAE in years by `feature=value`.
     """
+    # A plain `threshold` would hold for every slice: TFMA applies it wherever the metric is computed.
     mae = _metric(age_metrics.MEAN_ABSOLUTE_ERROR, "MeanAbsoluteError")
-    mae.threshold.value_threshold.CopyFrom(_at_most(max_mae))
-    mae.threshold.change_threshold.direction = config_pb2.MetricDirection.LOWER_IS_BETTER
-    mae.threshold.change_threshold.absolute.value = max_regression
+    overall = mae.per_slice_thresholds.add(slicing_specs=[config_pb2.SlicingSpec()]).threshold
+    overall.value_threshold.upper_bound.value = max_mae
+    overall.change_threshold.direction = config_pb2.MetricDirection.LOWER_IS_BETTER
+    overall.change_threshold.absolute.value = max_regression
     for name, ceiling in sorted(slice_ceilings.items()):
-        per_slice = mae.per_slice_thresholds.add()
-        per_slice.slicing_specs.append(slicing_spec_of(name))
-        per_slice.threshold.value_threshold.CopyFrom(_at_most(ceiling))
+        feature, value = name.split("=", 1)
+        one_slice = config_pb2.SlicingSpec(feature_values={feature: value})
+        threshold = mae.per_slice_thresholds.add(slicing_specs=[one_slice]).threshold
+        threshold.value_threshold.upper_bound.value = ceiling
     count = _metric(age_metrics.EXAMPLE_COUNT, "ExampleCount")
-    count.threshold.value_threshold.lower_bound.value = min_examples
+    threshold = count.per_slice_thresholds.add(slicing_specs=[config_pb2.SlicingSpec()]).threshold
+    threshold.value_threshold.lower_bound.value = min_examples
 
     own = age_metrics.__name__
     config = config_pb2.EvalConfig(
