@@ -1,0 +1,26 @@
+"""What all tests share."""
+
+import os
+import pathlib
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import pytest
+
+SHARED = pathlib.Path(os.environ.get("AGE_PIPELINE_SHARED", pathlib.Path(__file__).parents[2] / "shared"))
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> pathlib.Path:
+    """The folder of real faces, or a skip that says what is missing."""
+    if not (SHARED / "data").is_dir():
+        pytest.skip(f"no real faces: {SHARED / 'data'} is missing (set AGE_PIPELINE_SHARED)")
+    return SHARED / "data"
+
+
+@pytest.fixture(scope="session")
+def shared_weights() -> pathlib.Path:
+    """The folder of pretrained weights, or a skip that says what is missing."""
+    if not (SHARED / "weights").is_dir():
+        pytest.skip(f"no pretrained weights: {SHARED / 'weights'} is missing (set AGE_PIPELINE_SHARED)")
+    return SHARED / "weights"

@@ -1,0 +1,254 @@
+"""Whole runs with real TFX, Beam, ML Metadata and TFMA."""
+
+import csv
+import json
+import shutil
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from ml_metadata import metadata_store
+from ml_metadata.proto import metadata_store_pb2
+
+from pipeline import configuration, local_runner
+from schemas.bad_input import BadInput
+from tests.end_to_end.conftest import run_pipeline, write_shades
+
+ALL_STEPS = {
+    "FaceExampleGen",
+    "AgeSchemaGen",
+    "StatisticsGen",
+    "ExampleValidator",
+    "DataGate",
+    "Trainer",
+    "Champion",
+    "AgeEvaluator",
+    "Pusher",
+    "BlessingReport",
+}
+
+
+def executions(workdir):
+    """The steps that the metadata store knows, with their states."""
+    config = metadata_store_pb2.ConnectionConfig()
+    config.sqlite.filename_uri = str(workdir / "metadata.sqlite")
+    store = metadata_store.MetadataStore(config)
+    names = {kind.id: kind.name.split(".")[-1] for kind in store.get_execution_types()}
+    return [
+        (names[execution.type_id], metadata_store_pb2.Execution.State.Name(execution.last_known_state))
+        for execution in store.get_executions()
+    ]
+
+
+def served_signature(run):
+    module = tf.saved_model.load(run.verdict["paths"]["model"])
+    return module, module.signatures
+
+
+def test_examples(run):
+    """The serialized examples of the run's test split."""
+    pattern = str(run.workdir / "pipeline_root" / "FaceExampleGen" / "examples" / "*" / "Split-test" / "*")
+    return [record.numpy() for record in tf.data.TFRecordDataset(tf.io.gfile.glob(pattern))]
+
+
+test_examples.__test__ = False
+
+
+def test_a_model_that_learnt_is_blessed_and_pushed(blessed):
+    assert blessed.verdict["blessed"], blessed.verdict["reasons"]
+    assert blessed.verdict["reasons"] == []
+    assert blessed.verdict["metrics"]["mae"] < blessed.verdict["thresholds"]["max_mae"]
+    assert blessed.versions() == [blessed.verdict["model_version"]]
+    assert blessed.executed() == ALL_STEPS
+
+
+def test_verdict_is_written_as_data_and_as_a_page(blessed):
+    folder = blessed.workdir / "reports" / blessed.verdict["run_id"]
+    written = json.loads((folder / "blessing.json").read_text())
+
+    assert written == blessed.verdict
+    assert len(written["data_fingerprint"]) == 64
+    page = (folder / "report.html").read_text()
+    assert f"{written['metrics']['mae']:.2f}" in page
+    assert written["run_id"] in page
+
+
+def test_metrics_equal_an_independent_computation_from_the_served_model(blessed):
+    _, signatures = served_signature(blessed)
+    examples = test_examples(blessed)
+    predicted = signatures["serving_examples"](tf.constant(examples))["age"].numpy()
+    real, gender = [], []
+    for serialized in examples:
+        feature = tf.train.Example.FromString(serialized).features.feature
+        real.append(feature["age"].float_list.value[0])
+        gender.append(feature["gender"].bytes_list.value[0].decode())
+    errors, gender = predicted - np.array(real), np.array(gender)
+
+    metrics = blessed.verdict["metrics"]
+    assert metrics["example_count"] == len(errors)
+    assert metrics["mae"] == pytest.approx(np.abs(errors).mean(), abs=1e-4)
+    assert metrics["rmse"] == pytest.approx(np.sqrt((errors**2).mean()), abs=1e-4)
+    assert metrics["bias"] == pytest.approx(errors.mean(), abs=1e-4)
+    assert metrics["within_5_years"] == pytest.approx((np.abs(errors) <= 5).mean(), abs=1e-6)
+    for entry in blessed.verdict["slices"]:
+        if entry["feature"] == "gender":
+            chosen = errors[gender == entry["value"]]
+        else:
+            low, high = (int(bound) for bound in entry["value"].split("-"))
+            chosen = errors[(np.array(real) >= low) & (np.array(real) < high + 1)]
+        assert entry["example_count"] == len(chosen)
+        assert entry["mae"] == pytest.approx(np.abs(chosen).mean(), abs=1e-4)
+        assert entry["small"] == (len(chosen) < 30)
+    by_feature = {
+        feature: sum(entry["example_count"] for entry in blessed.verdict["slices"] if entry["feature"] == feature)
+        for feature in ("gender", "age_decade")
+    }
+    assert by_feature == {"gender": len(errors), "age_decade": len(errors)}
+
+
+def test_both_signatures_answer_alike_and_an_unreadable_image_leaves_the_others_alone(blessed):
+    _, signatures = served_signature(blessed)
+    examples = test_examples(blessed)[:5]
+    images = [
+        tf.train.Example.FromString(one).features.feature["image/encoded"].bytes_list.value[0] for one in examples
+    ]
+
+    by_example = signatures["serving_examples"](tf.constant(examples))["age"].numpy()
+    by_image = signatures["serving_default"](image_bytes=tf.constant([*images[:2], b"no image", b"", *images[2:]]))
+    ages = by_image["age"].numpy()
+
+    assert ages.dtype == np.float32 and ages.shape == (7,)
+    assert np.isnan(ages[[2, 3]]).all()
+    np.testing.assert_allclose(ages[[0, 1, 4, 5, 6]], by_example, atol=1e-3)
+    assert signatures["serving_default"](image_bytes=tf.zeros([0], tf.string))["age"].shape == (0,)
+
+
+def test_rerun_with_nothing_changed_comes_from_the_cache_and_pushes_nothing(shades, blessed, tmp_path_factory):
+    again = run_pipeline(shades, blessed.workdir)
+
+    assert again.from_cache() == ALL_STEPS - {"BlessingReport"}
+    assert again.verdict["metrics"] == blessed.verdict["metrics"]
+    assert again.verdict["model_version"] == blessed.verdict["model_version"]
+    assert again.versions() == blessed.versions()
+
+
+def test_a_changed_image_is_ingested_again_and_the_served_model_is_the_champion(blessed, shades, tmp_path):
+    workdir, data = tmp_path / "work", tmp_path / "data"
+    shutil.copytree(blessed.workdir, workdir)
+    shutil.copytree(shades, data)
+    (data / "images" / "0000.png").write_bytes((data / "images" / "0002.png").read_bytes()[:-1] + b"\0")
+
+    changed = run_pipeline(data, workdir, "trainer.epochs=1", "evaluator.max_mae=100", "evaluator.max_regression=0.5")
+
+    assert {"FaceExampleGen", "Trainer", "AgeEvaluator"} <= changed.executed()
+    champion = changed.verdict["champion"]
+    assert str(champion["version"]) == blessed.verdict["model_version"]
+    assert champion["metrics"]["mae"] < changed.verdict["metrics"]["mae"]
+    assert not changed.verdict["blessed"]
+    worse = changed.verdict["metrics"]["mae"] - champion["metrics"]["mae"]
+    assert any(f"{worse:.2f} years worse" in reason for reason in changed.verdict["reasons"])
+    assert changed.versions() == blessed.versions()
+
+
+def test_shuffled_ages_are_not_blessed_and_push_nothing(tmp_path):
+    data = write_shades(tmp_path / "data", shuffled=True)
+
+    run = run_pipeline(data, tmp_path / "work", "evaluator.slice_ceilings={gender=male: 8, gender=nobody: 8}")
+
+    assert not run.verdict["blessed"]
+    assert run.verdict["metrics"]["mae"] > 15
+    assert run.verdict["model_version"] is None
+    assert run.versions() == []
+    reasons = "\n".join(run.verdict["reasons"])
+    assert "allowed is at most 8 (evaluator.max_mae)" in reasons
+    assert "slice gender=male" in reasons
+    assert "no slice gender=nobody" in reasons
+
+
+class TestDataGate:
+    """Runs that end before training."""
+
+    def stopped(self, data, workdir, *overrides):
+        with pytest.raises(BadInput) as stop:
+            run_pipeline(data, workdir, *overrides)
+        states = dict(executions(workdir))
+        assert states["DataGate"] == "FAILED"
+        assert "Trainer" not in states
+        (report,) = (workdir / "reports").iterdir()
+        verdict = json.loads((report / "blessing.json").read_text())
+        assert verdict["blessed"] is False
+        assert verdict["stopped_by"] == "DataGate"
+        assert all(reason in str(stop.value) for reason in verdict["reasons"])
+        page = (report / "report.html").read_text()
+        assert "data gate stopped the run" in page
+        return verdict
+
+    def test_too_many_rejects(self, tmp_path):
+        data = write_shades(tmp_path / "data", count=60)
+        with open(data / "labels.csv", "a", newline="", encoding="utf-8") as file:
+            csv.writer(file).writerows(
+                [("<script>alert(1)</script>.jpg", 30, "male"), ("0001.png", "old", "male"), ("../x", 1, "")] * 3
+            )
+
+        verdict = self.stopped(data, tmp_path / "work")
+
+        assert verdict["data"]["rejected"] == 9
+        (reason,) = verdict["reasons"]
+        assert "9 of 69 rows (13.0%) were rejected" in reason
+        assert "3 missing file" in reason and "data.max_reject_fraction" in reason
+
+    def test_anomalies_against_a_stricter_schema_and_skew_between_splits(self, tmp_path):
+        from schemas import age_schema
+
+        data = write_shades(tmp_path / "data", count=400)
+        schema = age_schema.DEFAULT_SCHEMA.read_text()
+        schema = schema.replace("max: 8192", "max: 31", 1).replace("threshold: 0.2", "threshold: 0.000001")
+        schema += 'feature { name: "gender" type: BYTES presence { min_fraction: 1 } string_domain { value: "male" } }\n'
+        (tmp_path / "strict.pbtxt").write_text(schema)
+        rows = (data / "labels.csv").read_text()
+        assert "female" in rows
+
+        verdict = self.stopped(
+            data, tmp_path / "work", f"data.schema_file={tmp_path / 'strict.pbtxt'}", "data.max_reject_fraction=1"
+        )
+
+        reasons = "\n".join(verdict["reasons"])
+        assert "gender (train split)" in reasons and "allowed is one of 'male'" in reasons
+        assert "female" in reasons
+        assert "age (train against validation split)" in reasons
+
+    def test_no_usable_image_at_all(self, tmp_path):
+        data = write_shades(tmp_path / "data", count=20)
+        shutil.rmtree(data / "images")
+
+        verdict = self.stopped(data, tmp_path / "work")
+
+        assert verdict["data"]["used"] == 0
+        assert "20 of 20 rows (100.0%) were rejected (20 missing file)" in verdict["reasons"][0]
+
+
+def test_a_second_run_in_the_same_workdir_is_refused_in_a_sentence(shades, tmp_path):
+    configured = configuration.load(None, [], data_dir=str(shades), workdir=str(tmp_path))
+
+    with local_runner._only_run_in(str(tmp_path)), pytest.raises(BadInput, match="another run is using it"):
+        local_runner.run(configured, lambda line: None)
+
+
+@pytest.mark.parametrize(
+    "broken, sentence",
+    [
+        ({"data_dir": "/nowhere/at/all"}, "there is no such directory"),
+        ({"overrides": ["trainer.weights=/nowhere.h5"]}, "there is no such file"),
+        ({"overrides": ["data.schema_file=/nowhere.pbtxt"]}, "the schema can't be read"),
+    ],
+)
+def test_bad_input_is_found_before_any_library_loads(shades, tmp_path, broken, sentence):
+    lines = []
+    configured = configuration.load(
+        None, broken.get("overrides", []), data_dir=broken.get("data_dir", str(shades)), workdir=str(tmp_path)
+    )
+
+    with pytest.raises(BadInput, match=sentence):
+        local_runner.run(configured, lines.append)
+
+    assert lines == []
