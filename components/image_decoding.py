@@ -127,6 +127,9 @@ def decode_image(encoded):
 def resize_image(image, size: int):
     """Fits an image into a square, keeping its proportions and filling the rest with black.
 
+    As `tf.image.resize_with_pad`, except that a strip, however long, stays at least one pixel wide: that function fails on
+    it.
+
     Args:
         image: uint8 or float tensor `[height, width, 3]`, 0 to 255.
         size: side of the square, pixels.
@@ -134,7 +137,11 @@ def resize_image(image, size: int):
     Returns:
         float32 tensor `[size, size, 3]`, 0 to 255.
     """
-    return tf.image.resize_with_pad(image, size, size, method="bilinear", antialias=True)
+    sides = tf.cast(tf.shape(image)[:2], tf.int64)
+    fitted = tf.cast(tf.maximum(sides * size // tf.reduce_max(sides), 1), tf.int32)
+    resized = tf.image.resize(image, fitted, method="bilinear", antialias=True)
+    margin = (size - fitted) // 2
+    return tf.image.pad_to_bounding_box(resized, margin[0], margin[1], size, size)
 
 
 def decode_batch(encoded, size: int):

@@ -1,6 +1,8 @@
 """Opens, lists and looks up files, on local disks without TensorFlow and anywhere else through TensorFlow's file systems."""
 
+import contextlib
 import errno
+import io
 import os
 import shutil
 
@@ -20,14 +22,50 @@ def join(directory: str, *parts: str) -> str:
     return os.path.join(directory, *parts)
 
 
+@contextlib.contextmanager
+def _as_os_errors(path: str):
+    """Turns TensorFlow's file errors into Python's own: who reads a file need not know where it lies."""
+    import tensorflow as tf
+
+    try:
+        yield
+    except tf.errors.NotFoundError as error:
+        raise FileNotFoundError(errno.ENOENT, "no such file", path) from error
+    except tf.errors.OpError as error:
+        raise OSError(errno.EIO, error.message or type(error).__name__, path) from error
+
+
+class _RemoteFile(io.RawIOBase):
+    """The bytes of a file that TensorFlow's file systems read."""
+
+    def __init__(self, path: str):
+        super().__init__()
+        self._path = path
+        self._file = _gfile().GFile(path, "rb")
+
+    def readable(self):
+        return True
+
+    def readinto(self, buffer):
+        with _as_os_errors(self._path):
+            block = self._file.read(len(buffer))
+        buffer[: len(block)] = block
+        return len(block)
+
+    def close(self):
+        self._file.close()
+        super().close()
+
+
 def open_binary(path: str):
     """Opens a file for reading bytes.
 
     Raises:
-        OSError: a local file can't be opened (`FileNotFoundError` where it does not exist).
+        FileNotFoundError: there is no such file; for a remote file, when it is first read.
+        OSError: it can't be opened; likewise.
     """
     if is_remote(path):
-        return _gfile().GFile(path, "rb")
+        return io.BufferedReader(_RemoteFile(path), buffer_size=1 << 20)
     return open(path, "rb")
 
 
@@ -41,15 +79,8 @@ def read_bytes(path: str) -> bytes:
     if not is_remote(path):
         with open(path, "rb") as file:
             return file.read()
-    import tensorflow as tf
-
-    try:
-        with tf.io.gfile.GFile(path, "rb") as file:
-            return file.read()
-    except tf.errors.NotFoundError as error:
-        raise FileNotFoundError(errno.ENOENT, "no such file", path) from error
-    except tf.errors.OpError as error:
-        raise OSError(errno.EIO, error.message, path) from error
+    with _as_os_errors(path), _gfile().GFile(path, "rb") as file:
+        return file.read()
 
 
 def write_text(path: str, text: str) -> None:

@@ -1,7 +1,8 @@
 """The configuration of a run: one YAML file, validated as a whole, and overrides from the command line."""
 
 import os
-from typing import Any, Dict, List, Literal, Optional
+import re
+from typing import Any, Dict, Iterable, List, Literal, Optional
 
 import pydantic
 import yaml
@@ -56,8 +57,8 @@ class Data(_Section):
         sample: the demo set to draw when `dir` is not given; null for none.
     """
 
-    dir: Optional[str] = None
-    schema_file: Optional[str] = None
+    dir: Optional[str] = pydantic.Field(None, min_length=1)
+    schema_file: Optional[str] = pydantic.Field(None, min_length=1)
     splits: Splits = Splits()
     max_reject_fraction: float = pydantic.Field(0.05, ge=0, le=1)
     sample: Optional[SampleData] = None
@@ -92,7 +93,7 @@ class Serving(_Section):
         dir: where blessed models are pushed; `<workdir>/serving/age` unless given.
     """
 
-    dir: Optional[str] = None
+    dir: Optional[str] = pydantic.Field(None, min_length=1)
 
 
 class Configuration(_Section):
@@ -130,23 +131,32 @@ def _sentence(error: Dict[str, Any], source: str) -> str:
     if error["type"] == "extra_forbidden":
         return f"{source}: {key}: there is no such key. {_neighbours(error['loc'])}"
     found = "" if error["type"] == "missing" else f" is {_shown(error['input'])}"
-    return f"{source}: {key}{found}; {error['msg'][0].lower()}{error['msg'][1:]}."
+    if error["type"] == "model_type":
+        keys = ", ".join(sorted(_keys_at(error["loc"])))
+        return f"{source}: {key}{found}; expected keys below it ({keys}). Remove {key} to take the defaults."
+    said = str(error["ctx"]["error"]) if error["type"] == "value_error" else error["msg"]
+    return f"{source}: {key}{found}; {said[0].lower()}{said[1:]}."
 
 
-def _neighbours(location) -> str:
-    """Names the keys that exist where an unknown one was found."""
+def _keys_at(location) -> Iterable[str]:
+    """Names the keys that the configuration has at a place; none where it takes any."""
     model = Configuration
-    for part in location[:-1]:
+    for part in location:
         field = getattr(model, "model_fields", {}).get(part)
         model = getattr(field, "annotation", None)
         nested = [kind for kind in getattr(model, "__args__", ()) if hasattr(kind, "model_fields")]
         model = nested[0] if nested else model
-    fields = getattr(model, "model_fields", None)
-    return f"Expected one of {', '.join(sorted(fields))}." if fields else "Remove it."
+    return getattr(model, "model_fields", None) or ()
 
 
-class _UniqueKeyLoader(yaml.SafeLoader):
-    """Reads YAML without Python objects and without keys that silently replace each other."""
+def _neighbours(location) -> str:
+    """Names the keys that exist where an unknown one was found."""
+    keys = _keys_at(location[:-1])
+    return f"Expected one of {', '.join(sorted(keys))}." if keys else "Remove it."
+
+
+class _Loader(yaml.SafeLoader):
+    """Reads YAML without Python objects, without keys that silently replace each other, and with `1e-4` as a number."""
 
 
 def _mapping_without_repeats(loader, node, deep=False):
@@ -161,13 +171,17 @@ def _mapping_without_repeats(loader, node, deep=False):
     return yaml.SafeLoader.construct_mapping(loader, node, deep)
 
 
-_UniqueKeyLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping_without_repeats)
+_Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping_without_repeats)
+# YAML 1.1, which PyYAML reads, wants a point and a signed exponent: 1.0e-4.
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)[eE][-+]?[0-9]+$"), list("-+.0123456789")
+)
 
 
 def _read_yaml(path: str) -> Dict[str, Any]:
     try:
         with open(path, encoding="utf-8") as file:
-            content = yaml.load(file, _UniqueKeyLoader)
+            content = yaml.load(file, _Loader)
     except FileNotFoundError as error:
         raise BadInput(f"{path}: there is no such configuration file. The ready-made ones are in configs/.") from error
     except OSError as error:
@@ -190,28 +204,21 @@ def _override(content: Dict[str, Any], assignment: str) -> None:
     if not equals or not all(parts):
         raise BadInput(f"--set {assignment}: expected a key and a value, such as --set trainer.epochs=5.")
     try:
-        value = yaml.load(text, _UniqueKeyLoader) if text.strip() else text
+        value = yaml.load(text, _Loader) if text.strip() else text
     except yaml.YAMLError as error:
         raise BadInput(f"--set {assignment}: the value is not YAML: {' '.join(str(error).split())}.") from error
+    _assign(content, parts, value, f"--set {assignment}")
+
+
+def _assign(content: Dict[str, Any], parts: List[str], value: Any, said: str) -> None:
+    """Sets a value in nested dictionaries, making those that are missing."""
     for part in parts[:-1]:
         below = content.get(part)
         content[part] = below = {} if below is None else below
         if not isinstance(below, dict):
-            raise BadInput(f"--set {assignment}: {part} is {_shown(below)}, which has no keys below it.")
+            raise BadInput(f"{said}: {part} is {_shown(below)}, which has no keys below it.")
         content = below
     content[parts[-1]] = value
-
-
-def _float_strings(value: Any) -> Any:
-    """Turns texts such as `1e-4`, which YAML 1.1 does not take for numbers, into floats."""
-    if isinstance(value, dict):
-        return {key: _float_strings(item) for key, item in value.items()}
-    if isinstance(value, str) and value[:1] in "+-.0123456789" and "e" in value.lower():
-        try:
-            return float(value)
-        except ValueError:
-            return value
-    return value
 
 
 def load(
@@ -239,13 +246,13 @@ def load(
     for assignment in overrides:
         _override(content, assignment)
     if data_dir is not None:
-        _override(content, f"data.dir={yaml.safe_dump(data_dir).strip()}")
+        _assign(content, ["data", "dir"], data_dir, f"--data {data_dir}")
     if workdir is not None:
         content["workdir"] = workdir
     source = path or "the configuration"
     try:
         # Strict about types: 'yes' is no boolean and '8' no number, but 8 is a float.
-        configuration = Configuration.model_validate(_float_strings(content), strict=True)
+        configuration = Configuration.model_validate(content, strict=True)
     except pydantic.ValidationError as error:
         raise BadInput("\n".join(_sentence(found, source) for found in error.errors())) from error
     return _with_absolute_paths(configuration)

@@ -9,6 +9,13 @@ from schemas.bad_input import BadInput
 DEFAULT_SCHEMA = pathlib.Path(__file__).with_name("age.pbtxt")
 
 
+_BOUNDED = {
+    features.AGE: "float_domain",
+    features.IMAGE_HEIGHT: "int_domain",
+    features.IMAGE_WIDTH: "int_domain",
+}
+
+
 @dataclasses.dataclass(frozen=True)
 class Limits:
     """What ingestion accepts, as the schema's domains say: ages in years, image sides in pixels, bounds included."""
@@ -30,7 +37,7 @@ def parse(text: str, source: str):
         A `tensorflow_metadata` `Schema` proto.
 
     Raises:
-        BadInput: when the text is no schema, or lacks a feature of the pipeline.
+        BadInput: when the text is no schema, or lacks a feature of the pipeline or a bound that ingestion checks.
     """
     from google.protobuf import text_format
     from tensorflow_metadata.proto.v0 import schema_pb2
@@ -39,15 +46,24 @@ def parse(text: str, source: str):
         schema = text_format.Parse(text, schema_pb2.Schema())
     except text_format.ParseError as error:
         raise BadInput(
-            f"{source}: not a TensorFlow Metadata schema in text form: {error}. Start from a copy of schemas/age.pbtxt."
+            f"{source}: not a TensorFlow Metadata schema in text form: {str(error).rstrip('.')}. "
+            "Start from a copy of schemas/age.pbtxt."
         ) from error
-    named = {feature.name for feature in schema.feature}
-    missing = [name for name in features.EXAMPLE_FEATURES if name not in named]
+    by_name = {feature.name: feature for feature in schema.feature}
+    missing = [name for name in features.EXAMPLE_FEATURES if name not in by_name]
     if missing:
         raise BadInput(
             f"{source}: the schema says nothing about {', '.join(missing)}, which every example has. "
             "Start from a copy of schemas/age.pbtxt."
         )
+    for name, domain in _BOUNDED.items():
+        # An unset bound reads as 0 in a protocol buffer: ingestion would reject every row.
+        bounds = getattr(by_name[name], domain)
+        if not (bounds.HasField("min") and bounds.HasField("max")):
+            raise BadInput(
+                f"{source}: {name} has no {domain} with both min and max, by which ingestion accepts or rejects a row. "
+                f"Expected something like '{domain} {{ min: 16 max: 116 }}'; start from a copy of schemas/age.pbtxt."
+            )
     return schema
 
 

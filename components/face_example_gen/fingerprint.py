@@ -110,6 +110,6 @@ def data_fingerprint(data_dir: str, memory: Optional[str] = None) -> DataFingerp
     except (OSError, ValueError, KeyError, AttributeError):
         pass
     fingerprint = _content_digest(data_dir)
-    storage.make_directory(os.path.dirname(memory))
+    storage.make_directory(os.path.dirname(os.path.abspath(memory)))
     storage.write_text(memory, json.dumps({**state, **dataclasses.asdict(fingerprint)}))
     return fingerprint

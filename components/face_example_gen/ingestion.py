@@ -1,6 +1,6 @@
 """The Beam pipeline of FaceExampleGen: label rows in, examples by split and rejects out.
 
-    rows ─▶ hash each image ─▶ group by hash ─▶ keep one of each picture ─▶ decode, measure ─▶ tf.Example ─▶ split
+    rows ─▶ hash each image ─▶ group by hash ─▶ decode, measure ─▶ keep one row of each picture ─▶ tf.Example ─▶ split
 
 Image bytes never pass through a shuffle: only rows do, so that memory does not grow with the number of images. That
 costs a second read of each image (a few per cent of decoding it).
@@ -12,7 +12,7 @@ import dataclasses
 import hashlib
 import io
 import json
-from typing import Dict, Iterable, List, Tuple
+from typing import Dict, Iterable, List, Optional, Tuple
 
 import apache_beam as beam
 
@@ -175,40 +175,38 @@ class _HashImages(_ThreadedBatchFn):
                 yield outcome.sha256, outcome
 
 
-class _KeepOnePicture(beam.DoFn):
-    """Decides what becomes of the rows that name the same picture.
+def _in_order(picture: Tuple[str, Iterable[Candidate]]) -> List[Candidate]:
+    """Returns the rows that name one picture in the label file's order."""
+    return sorted(picture[1], key=lambda candidate: candidate.line)
 
-    The first row is kept. Further rows that agree on the age are counted as duplicates, or rejected when they repeat a
-    file name. Where the ages differ nobody knows which is right, and every row is rejected.
-    """
 
-    def process(self, picture):
-        _, candidates = picture
-        rows: List[Candidate] = sorted(candidates, key=lambda candidate: candidate.line)
-        ages = {row.age for row in rows}
-        if len(ages) > 1:
-            where = "; ".join(f"line {row.line} ({row.file_name}): {row.age:g}" for row in rows[:10])
-            more = f" and {len(rows) - 10} more" if len(rows) > 10 else ""
-            for row in rows:
-                yield beam.pvalue.TaggedOutput(
-                    _REJECTED,
-                    _reject(row, "conflicting_ages", f"the same picture has different ages: {where}{more}"),
-                )
-            return
-        yield rows[0]
-        first_line_of = {rows[0].file_name: rows[0].line}
-        for row in rows[1:]:
-            if row.file_name in first_line_of:
-                yield beam.pvalue.TaggedOutput(
-                    _REJECTED, _reject(row, "duplicate_row", f"the row repeats line {first_line_of[row.file_name]}")
-                )
-            else:
-                first_line_of[row.file_name] = row.line
-                yield beam.pvalue.TaggedOutput(_DUPLICATES, row)
+def _conflict(rows: List[Candidate]) -> Optional[str]:
+    """Says how the ages of one picture's rows differ, or returns None where they agree."""
+    if len({row.age for row in rows}) == 1:
+        return None
+    where = "; ".join(f"line {row.line} ({row.file_name}): {row.age:g}" for row in rows[:10])
+    more = f" and {len(rows) - 10} more" if len(rows) > 10 else ""
+    return f"the same picture has different ages: {where}{more}"
+
+
+def _further_rows(rows: List[Candidate]) -> Iterable[Tuple[str, object]]:
+    """Yields what becomes of all rows of a picture but the first: a duplicate, or a reject when it repeats a file name."""
+    first_line_of = {rows[0].file_name: rows[0].line}
+    for row in rows[1:]:
+        if row.file_name in first_line_of:
+            yield _REJECTED, _reject(row, "duplicate_row", f"the row repeats line {first_line_of[row.file_name]}")
+        else:
+            first_line_of[row.file_name] = row.line
+            yield _DUPLICATES, row
 
 
 class _MakeExamples(_ThreadedBatchFn):
-    """Decodes and measures pictures; yields serialized examples, one output for each split, and rejects."""
+    """Decodes and measures pictures and decides what becomes of the rows that name them.
+
+    A picture that can't be used is rejected with every row that names it: nothing of it is kept that another row could be
+    a duplicate of. Where the ages of its rows differ nobody knows which is right, and every row is rejected. Otherwise the
+    first row becomes the example. Yields serialized examples, one output for each split, duplicates and rejects.
+    """
 
     def __init__(self, data_dir: str, limits: Limits, fractions: Dict[str, float], attribute_names: List[str]):
         self._data_dir = data_dir
@@ -216,33 +214,37 @@ class _MakeExamples(_ThreadedBatchFn):
         self._fractions = fractions
         self._attribute_names = attribute_names
 
-    def _make(self, candidate: Candidate):
+    def _make(self, rows: List[Candidate]) -> List[Tuple[str, object]]:
+        def reject_all(reason, detail):
+            return [(_REJECTED, _reject(row, reason, detail)) for row in rows]
+
+        first = rows[0]
         try:
-            encoded = image_folder.read_image(self._data_dir, candidate.file_name)
-            if hashlib.sha256(encoded).hexdigest() != candidate.sha256:
-                return _reject(candidate, "changed_while_reading", "the file changed while it was ingested")
+            encoded = image_folder.read_image(self._data_dir, first.file_name)
+            if hashlib.sha256(encoded).hexdigest() != first.sha256:
+                return reject_all("changed_while_reading", f"{first.file_name} changed while it was ingested")
             measured = image_checks.measure(encoded, self._limits)
         except image_checks.UnusableImage as error:
-            return _reject(candidate, error.reason, str(error))
+            return reject_all(error.reason, str(error))
         except OSError as error:
-            return _reject(candidate, "unreadable_file", f"the file can't be read: {error.strerror or error}")
-        return assign_split(candidate.sha256, self._fractions), to_example(
-            candidate, encoded, measured, self._attribute_names
-        )
+            return reject_all("unreadable_file", f"{first.file_name} can't be read: {error.strerror or error}")
+        conflict = _conflict(rows)
+        if conflict:
+            return reject_all("conflicting_ages", conflict)
+        example = to_example(first, encoded, measured, self._attribute_names)
+        return [(assign_split(first.sha256, self._fractions), example), *_further_rows(rows)]
 
-    def process(self, candidates):
-        for outcome in self._pool.map(self._make, candidates):
-            if isinstance(outcome, Reject):
-                yield beam.pvalue.TaggedOutput(_REJECTED, outcome)
-            else:
-                split, example = outcome
-                yield beam.pvalue.TaggedOutput(split, example)
+    def process(self, pictures):
+        for outcomes in self._pool.map(self._make, pictures):
+            for output, outcome in outcomes:
+                yield beam.pvalue.TaggedOutput(output, outcome)
 
 
 def _csv_line(reject: Reject) -> str:
     line = io.StringIO()
-    csv.writer(line, lineterminator="").writerow(dataclasses.astuple(reject))
-    return line.getvalue().encode("utf-8", "replace").decode("utf-8")
+    # With its usual line end, because the writer quotes what holds a character of the line end and nothing else.
+    csv.writer(line).writerow(dataclasses.astuple(reject))
+    return line.getvalue()[: -len("\r\n")].encode("utf-8", "replace").decode("utf-8")
 
 
 def _count(collection, label: str, key):
@@ -304,23 +306,22 @@ def ingest(
         .with_output_types(Tuple[str, Candidate])
         .with_outputs(_REJECTED, main="hashed")
     )
-    kept = (
+    examples = (
         hashed.hashed
         | "GroupByPicture" >> beam.GroupByKey()
-        | "KeepOnePicture" >> beam.ParDo(_KeepOnePicture()).with_outputs(_REJECTED, _DUPLICATES, main="kept")
-    )
-    examples = (
-        kept.kept
+        | "RowsInOrder" >> beam.Map(_in_order)
         | "BatchPictures" >> beam.BatchElements(min_batch_size=_ROWS_PER_BATCH, max_batch_size=_ROWS_PER_BATCH)
         | "MakeExamples"
-        >> beam.ParDo(_MakeExamples(data_dir, limits, fractions, attribute_names)).with_outputs(_REJECTED, *fractions)
+        >> beam.ParDo(_MakeExamples(data_dir, limits, fractions, attribute_names)).with_outputs(
+            _REJECTED, _DUPLICATES, *fractions
+        )
     )
     for split, directory in split_dirs.items():
         _ = examples[split] | f"Write[{split}]" >> beam.io.WriteToTFRecord(
             storage.join(directory, "data_tfrecord"), coder=beam.coders.BytesCoder()
         )
 
-    rejects = (hashed[_REJECTED], kept[_REJECTED], examples[_REJECTED]) | "AllRejects" >> beam.Flatten()
+    rejects = (hashed[_REJECTED], examples[_REJECTED]) | "AllRejects" >> beam.Flatten()
     _ = (
         rejects
         | "RejectLines" >> beam.Map(_csv_line)
@@ -332,7 +333,7 @@ def ingest(
     counted = [
         batches | "SumRows" >> beam.Map(lambda rows: (("rows", "rows"), len(rows))),
         _count(rejects, "Rejects", lambda reject: ("rejects", reject.reason)),
-        _count(kept[_DUPLICATES], "Duplicates", lambda row: ("duplicates", "duplicates")),
+        _count(examples[_DUPLICATES], "Duplicates", lambda row: ("duplicates", "duplicates")),
     ]
     for split in fractions:
         counted.append(_count(examples[split], f"Examples[{split}]", lambda example, split=split: ("splits", split)))

@@ -1,5 +1,6 @@
 """Reads a label file (`labels.csv`) row by row, whatever program wrote it."""
 
+import contextlib
 import csv
 import dataclasses
 import math
@@ -12,6 +13,7 @@ from schemas.bad_input import BadInput
 
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _SEPARATORS = (",", ";", "\t")
+_REQUIRED_COLUMNS = (features.FILE_NAME_COLUMN, features.REAL_AGE_COLUMN)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,14 +51,26 @@ class Header:
     attributes: Tuple[str, ...]
 
 
-def _decoded_lines(path: str) -> Iterator[str]:
+def _lines(path: str) -> Iterator[bytes]:
     with storage.open_binary(path) as file:
-        for number, line in enumerate(file, start=1):
+        for line in file:
+            # A file whose lines end in CR alone (Excel's "CSV (Macintosh)") is one line to Python.
+            yield from line.splitlines(keepends=True)
+
+
+def _decoded_lines(path: str) -> Iterator[str]:
+    with contextlib.closing(_lines(path)) as lines:
+        for number, line in enumerate(lines, start=1):
             if number == 1:
                 if line.startswith((b"\xff\xfe", b"\xfe\xff")):
                     raise BadInput(f"{path}: the file is UTF-16; expected UTF-8. Save it again as UTF-8 CSV.")
                 if line.startswith(b"\xef\xbb\xbf"):
                     line = line[3:]
+            if b"\0" in line:
+                raise BadInput(
+                    f"{path}, line {number}: the line holds a NUL character, so the file is damaged or not UTF-8 text. "
+                    "Save it again as UTF-8 CSV."
+                )
             try:
                 yield line.decode("utf-8")
             except UnicodeDecodeError as error:
@@ -66,22 +80,38 @@ def _decoded_lines(path: str) -> Iterator[str]:
                 ) from error
 
 
-def _check_header(path: str, columns: Tuple[str, ...]) -> None:
+def _columns(line: str, separator: str) -> Tuple[str, ...]:
+    return tuple(column.strip() for column in next(csv.reader([line], delimiter=separator, strict=True)))
+
+
+def _separator(line: str) -> str:
+    """Returns the separator that shows the required columns, or else the most frequent one."""
+
+    def shown(separator):
+        try:
+            return len(set(_REQUIRED_COLUMNS).intersection(_columns(line, separator)))
+        except csv.Error:
+            return 0
+
+    return max(_SEPARATORS, key=lambda separator: (shown(separator), line.count(separator)))
+
+
+def _check_header(where: str, columns: Tuple[str, ...]) -> None:
     found = ", ".join(repr(column) for column in columns)
-    required = (features.FILE_NAME_COLUMN, features.REAL_AGE_COLUMN)
-    missing = [column for column in required if column not in columns]
+    missing = [column for column in _REQUIRED_COLUMNS if column not in columns]
     if missing:
         raise BadInput(
-            f"{path}, line 1: no column {' and no column '.join(repr(column) for column in missing)}; the columns are "
-            f"{found}. Expected {required[0]!r} and {required[1]!r} (years), and any further columns as attributes."
+            f"{where}: no column {' and no column '.join(repr(column) for column in missing)}; the columns are "
+            f"{found}. Expected {_REQUIRED_COLUMNS[0]!r} and {_REQUIRED_COLUMNS[1]!r} (years), and any further columns as "
+            "attributes."
         )
     twice = sorted({column for column in columns if column and columns.count(column) > 1})
     if twice:
-        raise BadInput(f"{path}, line 1: the column {twice[0]!r} occurs twice ({found}). Rename or remove one of them.")
+        raise BadInput(f"{where}: the column {twice[0]!r} occurs twice ({found}). Rename or remove one of them.")
     reserved = [column for column in columns if column in features.RESERVED_COLUMNS]
     if reserved:
         raise BadInput(
-            f"{path}, line 1: the column name {reserved[0]!r} is taken by a feature of the pipeline's own. "
+            f"{where}: the column name {reserved[0]!r} is taken by a feature of the pipeline's own. "
             "Rename the column."
         )
 
@@ -93,10 +123,8 @@ def read_header(path: str) -> Header:
         BadInput: the file is missing, empty, not UTF-8, or its columns are not what a label file needs.
     """
     try:
-        lines = _decoded_lines(path)
-        first = next(lines, "")
-        while first and not first.strip():
-            first = next(lines, "")
+        lines = enumerate(_decoded_lines(path), start=1)
+        number, first = next(((number, line) for number, line in lines if line.strip()), (1, ""))
     except FileNotFoundError as error:
         raise BadInput(
             f"{path}: there is no such file. Expected a CSV file with the columns {features.FILE_NAME_COLUMN!r} and "
@@ -109,15 +137,16 @@ def read_header(path: str) -> Header:
             f"{path}: the file is empty. Expected a first line such as "
             f"'{features.FILE_NAME_COLUMN},{features.REAL_AGE_COLUMN}' and one line for each image."
         )
-    separator = max(_SEPARATORS, key=first.count)
+    where, first = f"{path}, line {number}", first.strip("\r\n")
+    separator = _separator(first)
     try:
-        columns = tuple(column.strip() for column in next(csv.reader([first.strip("\r\n")], delimiter=separator)))
+        columns = _columns(first, separator)
     except csv.Error as error:
-        raise BadInput(f"{path}, line 1: not a line of CSV: {error}.") from error
-    _check_header(path, columns)
-    attributes = tuple(
-        column for column in columns if column and column not in (features.FILE_NAME_COLUMN, features.REAL_AGE_COLUMN)
-    )
+        raise BadInput(
+            f"{where}: not a line of CSV: {error}. Look for a quotation mark without its partner."
+        ) from error
+    _check_header(where, columns)
+    attributes = tuple(column for column in columns if column and column not in _REQUIRED_COLUMNS)
     return Header(columns=columns, separator=separator, attributes=attributes)
 
 
@@ -134,14 +163,18 @@ def read_rows(path: str) -> Iterator[LabelRow]:
     name_at = header.columns.index(features.FILE_NAME_COLUMN)
     age_at = header.columns.index(features.REAL_AGE_COLUMN)
     attributes_at = [header.columns.index(attribute) for attribute in header.attributes]
-    reader = csv.reader(_decoded_lines(path), delimiter=header.separator)
+    # Strict, because the lenient reader takes a quotation mark without its partner for the beginning of a field that
+    # holds all further rows.
+    reader = csv.reader(_decoded_lines(path), delimiter=header.separator, strict=True)
     seen_header = False
+    last_line = 0
     try:
         for fields in reader:
-            if not fields or not any(field.strip() for field in fields) and len(fields) == 1:
-                continue
+            last_line = reader.line_num
             if not seen_header:
-                seen_header = True
+                seen_header = any(field.strip() for field in fields)
+                continue
+            if not fields or not any(field.strip() for field in fields) and len(fields) == 1:
                 continue
             if len(fields) != len(header.columns):
                 yield LabelRow(
@@ -160,8 +193,8 @@ def read_rows(path: str) -> Iterator[LabelRow]:
             )
     except csv.Error as error:
         raise BadInput(
-            f"{path}, line {reader.line_num}: not a line of CSV: {error}. Look for a quotation mark without its partner "
-            "or a damaged line."
+            f"{path}, line {last_line + 1}: not a line of CSV: {error}. Look for a quotation mark without its partner "
+            "(one inside a quoted name is written twice) or a damaged line."
         ) from error
 
 

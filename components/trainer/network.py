@@ -47,6 +47,46 @@ def _head(features, settings: TrainerSettings, mean_age: float, std_age: float):
     return keras.layers.Rescaling(scale=std_age, offset=mean_age, name="age")(x)
 
 
+def _only_strided_readers(network: keras.Model, cut) -> int:
+    """Returns the stride with which every layer above the cut reads it, or 1.
+
+    A stage of ResNet begins with 1x1 convolutions of stride 2: they look at one position in four and at nothing else, so
+    that the other three need not be computed into the cache at all. These layers are then made to read every position
+    of what is left, which gives the same numbers.
+    """
+    readers = [
+        layer
+        for layer in network.layers
+        if any(tensor is cut for node in layer._inbound_nodes for tensor in node.input_tensors)
+    ]
+    if not readers or not all(
+        isinstance(layer, keras.layers.Conv2D)
+        and not isinstance(layer, keras.layers.DepthwiseConv2D)
+        and layer.kernel_size == (1, 1)
+        and layer.strides == readers[0].strides
+        for layer in readers
+    ):
+        return 1
+    stride = readers[0].strides[0]
+    for layer in readers:
+        layer.strides = (1, 1)
+    return stride
+
+
+def _above(network: keras.Model, cut, features, settings: TrainerSettings) -> keras.Model:
+    """Returns the part of the backbone above the cut as a model of its own that takes `features`."""
+    try:
+        upper = keras.Model(cut, network.output, name="trained_backbone")
+        # The same layers, run again on the shape that the stem really gives.
+        return keras.models.clone_model(upper, input_tensors=features, clone_function=lambda layer: layer)
+    except (ValueError, KeyError) as error:  # Keras 3 looks in vain for what a layer above the cut also reads
+        raise BadInput(
+            f"trainer.freeze_through: {settings.freeze_through!r} does not cut the backbone in two: later layers also use "
+            "what comes before it. Name a layer that ends a block, such as "
+            f"{backbone.FAMILIES[settings.backbone].last_frozen!r}."
+        ) from error
+
+
 def build(settings: TrainerSettings, mean_age: float, std_age: float) -> AgeNetwork:
     """Builds the network.
 
@@ -74,15 +114,17 @@ def build(settings: TrainerSettings, mean_age: float, std_age: float) -> AgeNetw
         return AgeNetwork(stem=None, tail=whole, whole=whole)
     lower = keras.Model(network.input, cut, name="frozen_backbone")
     lower.trainable = False
-    stem = keras.Model(images, lower(pixels, training=False), name="stem")
-    features = keras.Input(cut.shape[1:], name="features")
-    try:
-        upper = keras.Model(cut, network.output, name="trained_backbone") if cut is not network.output else None
-    except ValueError as error:
-        raise BadInput(
-            f"trainer.freeze_through: {freeze_through!r} does not cut the backbone in two: later layers also use what comes "
-            f"before it. Name a layer that ends a block, such as {backbone.FAMILIES[settings.backbone].last_frozen!r}."
-        ) from error
+    seen = lower(pixels, training=False)
+    features, upper = None, None
+    if cut is not network.output:
+        stride = _only_strided_readers(network, cut)
+        if stride > 1:
+            seen = seen[:, ::stride, ::stride, :]
+        features = keras.Input(seen.shape[1:], name="features")
+        upper = _above(network, cut, features, settings)
+    stem = keras.Model(images, seen, name="stem")
+    if features is None:
+        features = keras.Input(seen.shape[1:], name="features")
     tail = keras.Model(
         features,
         _head(upper(features) if upper is not None else features, settings, mean_age, std_age),

@@ -20,11 +20,11 @@ class Augmentation(pydantic.BaseModel):
     model_config = pydantic.ConfigDict(extra="forbid")
 
     mirror: bool = True
-    rotation: float = pydantic.Field(8.0, ge=0, le=180)
-    zoom: float = pydantic.Field(0.08, ge=0, lt=1)
-    shift: float = pydantic.Field(0.04, ge=0, lt=1)
-    brightness: float = pydantic.Field(0.1, ge=0, le=1)
-    contrast: float = pydantic.Field(0.1, ge=0, lt=1)
+    rotation: float = pydantic.Field(10.0, ge=0, le=180)
+    zoom: float = pydantic.Field(0.1, ge=0, lt=1)
+    shift: float = pydantic.Field(0.05, ge=0, lt=1)
+    brightness: float = pydantic.Field(0.08, ge=0, le=1)
+    contrast: float = pydantic.Field(0.2, ge=0, lt=1)
 
 
 class TrainerSettings(pydantic.BaseModel):
@@ -62,17 +62,17 @@ class TrainerSettings(pydantic.BaseModel):
     weights: str = pydantic.Field("imagenet", min_length=1)
     weights_partial: bool = False
     freeze_through: str = pydantic.Field("auto", min_length=1)
-    views: int = pydantic.Field(2, ge=1, le=32)
+    views: int = pydantic.Field(4, ge=1, le=32)
     dense_units: int = pydantic.Field(256, ge=0, le=8192)
-    dropout: float = pydantic.Field(0.3, ge=0, lt=1)
+    dropout: float = pydantic.Field(0.4, ge=0, lt=1)
     batch_norm_momentum: float = pydantic.Field(0.9, gt=0, lt=1)
     loss: Literal["mae", "mse", "huber"] = "mae"
     huber_delta: float = pydantic.Field(5.0, gt=0)
     optimizer: Literal["adam", "adamw"] = "adamw"
-    learning_rate: float = pydantic.Field(5e-4, gt=0, le=1)
-    warmup_fraction: float = pydantic.Field(0.1, ge=0, lt=1)
+    learning_rate: float = pydantic.Field(1e-3, gt=0, le=1)
+    warmup_fraction: float = pydantic.Field(0.08, ge=0, lt=1)
     weight_decay: float = pydantic.Field(0.01, ge=0, le=1)
-    batch_size: int = pydantic.Field(32, ge=1, le=4096)
+    batch_size: int = pydantic.Field(64, ge=1, le=4096)
     epochs: int = pydantic.Field(10, ge=1, le=10000)
     early_stopping_patience: int = pydantic.Field(4, ge=1)
     seed: int = pydantic.Field(0, ge=0, lt=2**31)
