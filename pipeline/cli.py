@@ -1,6 +1,7 @@
 """The command line, `age-pipeline`. Libraries load inside the commands, so that `--help` answers at once."""
 
 import sys
+import traceback
 
 import click
 
@@ -83,8 +84,8 @@ def predict(images, model, config, workdir, overrides):
 
 @cli.command("sample-data")
 @click.argument("directory")
-@click.option("--count", default=600, show_default=True, help="Number of faces.")
-@click.option("--image-size", default=96, show_default=True, help="Side, pixels.")
+@click.option("--count", default=1500, show_default=True, help="Number of faces.")
+@click.option("--image-size", default=64, show_default=True, help="Side, pixels.")
 @click.option("--seed", default=0, show_default=True, help="The same seed draws the same faces.")
 def sample_data(directory, count, image_size, seed):
     """Draw the synthetic demo set into DIRECTORY: faces whose look depends on age."""
@@ -101,7 +102,7 @@ def import_utkface(source, destination):
     """Turn UTKFace's downloaded folder SOURCE into the input form in DESTINATION."""
     from pipeline import import_utkface as importer
 
-    _say(str(importer.import_utkface(source, destination)))
+    _say(importer.import_utkface(source, destination).describe())
 
 
 @cli.command("import-appa-real")
@@ -111,7 +112,7 @@ def import_appa_real(source, destination):
     """Turn APPA-REAL's downloaded folder SOURCE into the input form in DESTINATION."""
     from pipeline import import_appa_real as importer
 
-    _say(str(importer.import_appa_real(source, destination)))
+    _say(importer.import_appa_real(source, destination).describe())
 
 
 def main() -> None:
@@ -131,6 +132,7 @@ def main() -> None:
         from pipeline import local_runner
 
         if not isinstance(error, local_runner.RunFailed):
-            raise
+            traceback.print_exc()
+            error = f"{type(error).__name__}: {error}\nThis is a fault of the pipeline's own; the lines above say where."
         click.echo(f"Error: {error}", err=True)
         sys.exit(EXIT_FAILED)

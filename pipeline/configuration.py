@@ -41,8 +41,8 @@ class SampleData(_Section):
         seed: of the drawing.
     """
 
-    count: int = pydantic.Field(600, ge=50, le=1_000_000)
-    image_size: int = pydantic.Field(96, ge=32, le=1024)
+    count: int = pydantic.Field(1500, ge=50, le=1_000_000)
+    image_size: int = pydantic.Field(64, ge=32, le=1024)
     seed: int = pydantic.Field(0, ge=0)
 
 

@@ -62,7 +62,7 @@ class ImportSummary:
     whole_photos: int = 0
     left_out: Tuple[LeftOut, ...] = ()
 
-    def describe(self) -> str:
+    def __str__(self) -> str:
         """Returns the summary for a person: a line for what was done and one for each reason for leaving out."""
         lines = [f"{self.destination}: {self.rows} rows; {self.linked} pictures linked, {self.copied} copied."]
         if self.whole_photos:

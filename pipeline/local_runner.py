@@ -222,24 +222,26 @@ def _run_graph(configuration: Configuration, run_id: str, log_path: str, say: Sa
     started = time.monotonic()
     say("Loading TensorFlow and TFX ...")
     from absl import logging as absl_logging
-    from tfx.dsl.compiler import compiler, constants
-    from tfx.orchestration.local import local_dag_runner
-    from tfx.orchestration.portable import runtime_parameter_utils
 
-    from pipeline import graph
-
-    say(f"Loading TensorFlow and TFX: {time.monotonic() - started:.1f} s")
-    absl_logging.set_verbosity(absl_logging.INFO)
     stages = _StageLines(say)
     absl_logging.get_absl_logger().addHandler(stages)
     try:
-        built = graph.build(configuration, _facts(configuration, run_id))
-        compiled = compiler.Compiler().compile(built)
+        from tfx.dsl.compiler import compiler, constants
+        from tfx.orchestration.local import local_dag_runner
+        from tfx.orchestration.portable import runtime_parameter_utils
+
+        from pipeline import graph
+
+        say(f"Loading TensorFlow and TFX: {time.monotonic() - started:.1f} s")
+        absl_logging.set_verbosity(absl_logging.INFO)
+        compiled = compiler.Compiler().compile(graph.build(configuration, _facts(configuration, run_id)))
         # The metadata store then knows the run by the name that its report has.
         runtime_parameter_utils.substitute_runtime_parameter(
             compiled, {constants.PIPELINE_RUN_ID_PARAMETER_NAME: run_id}
         )
         local_dag_runner.LocalDagRunner().run_with_ir(compiled)
+        report = os.path.join(graph.report_dir(configuration.workdir), run_id, "blessing.json")
+        return json.loads(storage.read_bytes(report))
     except BadInput:
         absl_logging.exception("The run ended at %s.", stages.stage)
         raise
@@ -251,8 +253,6 @@ def _run_graph(configuration: Configuration, run_id: str, log_path: str, say: Sa
         ) from error
     finally:
         absl_logging.get_absl_logger().removeHandler(stages)
-    report = os.path.join(graph.report_dir(configuration.workdir), run_id, "blessing.json")
-    return json.loads(storage.read_bytes(report))
 
 
 def _first_line(error: BaseException) -> str:

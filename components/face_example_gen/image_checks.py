@@ -85,7 +85,7 @@ def measure(encoded: bytes, limits: Limits) -> Measurements:
         if image_format == image_decoding.PNG:
             image, orientation = tf.io.decode_png(encoded, channels=3), 1
         else:
-            image = tf.io.decode_jpeg(encoded, channels=3)
+            image = tf.io.decode_jpeg(encoded, channels=3, dct_method=image_decoding.DCT_METHOD)
             orientation = int(image_decoding.exif_orientation(encoded)) if _EXIF in encoded[:4096] else 1
     except tf.errors.OpError as error:
         raise UnusableImage(

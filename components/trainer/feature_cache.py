@@ -28,6 +28,7 @@ _COMPUTE_BATCH = 32
 _SPARE_BYTES = 512 * 2**20
 _FORMAT = 1
 _KEPT_CACHES = 4
+_SECONDS_BETWEEN_LINES = 30
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,6 +83,24 @@ def _forget_old_caches(directory: str, keep: str) -> None:
         os.remove(path)
 
 
+class _Progress:
+    """Tells how far a computation is: a bar in a terminal, a line every half minute elsewhere."""
+
+    def __init__(self, count: int):
+        self._count = count
+        self._bar = keras.utils.Progbar(count, unit_name="image") if os.isatty(1) else None
+        self._started = self._told = time.monotonic()
+
+    def update(self, done: int) -> None:
+        if self._bar:
+            self._bar.update(done)
+            return
+        now = time.monotonic()
+        if now - self._told > _SECONDS_BETWEEN_LINES or done == self._count:
+            self._told = now
+            print(f"{done} of {self._count} images, {done / (now - self._started):.0f} images/s", flush=True)
+
+
 def _compute(
     path: str, stem: Optional[keras.Model], settings: TrainerSettings, views: int, patterns: List[str], labels
 ) -> None:
@@ -100,7 +119,7 @@ def _compute(
     forward = None if stem is None else tf.function(lambda images: stem(images, training=False))
     unfinished = f"{path}.{os.getpid()}.unfinished"
     array = np.lib.format.open_memmap(unfinished, mode="w+", dtype=dtype, shape=whole_shape)
-    done, progress = 0, keras.utils.Progbar(len(labels), unit_name="image", verbose=1 if os.isatty(1) else 0)
+    done, progress = 0, _Progress(len(labels))
     for encoded in example_files.encoded_images(patterns, _COMPUTE_BATCH).prefetch(1):
         images, _ = decode(encoded)
         ranks = labels.rank[done : done + len(images)]

@@ -57,7 +57,7 @@ def test_the_photograph_stands_in_for_a_crop_that_is_missing_and_is_counted(rele
     summary = import_appa_real(str(release), str(tmp_path / "set"))
     assert (summary.rows, summary.whole_photos) == (6, 1)
     assert rows_of(tmp_path / "set")[2]["file_name"] == "000002.jpg"
-    assert "1 of them are whole photographs" in summary.describe()
+    assert "1 of them are whole photographs" in str(summary)
 
 
 def test_a_row_without_any_picture_is_reported(release, tmp_path):

@@ -87,7 +87,7 @@ def test_what_has_no_age_is_reported_by_name(tmp_path):
         ("landmarks.txt", "not a picture"),
         ("._30_0_0_20170110213203795.jpg.chip.jpg", "not a picture"),
     }
-    assert "holiday.jpg" in summary.describe()
+    assert "holiday.jpg" in str(summary)
 
 
 def test_a_picture_with_a_mistyped_suffix_is_kept(tmp_path):
