@@ -1,6 +1,5 @@
 """The graph of the pipeline: one function, one component a paragraph, for every runner."""
 
-import dataclasses
 import json
 import os
 from typing import Any, Dict, List
@@ -17,31 +16,11 @@ from components.data_gate.component import DataGate
 from components.face_example_gen.component import FaceExampleGen
 from components.trainer.settings import TrainerInputs
 from pipeline.configuration import Configuration, splits_in_order
+from pipeline.run_facts import RunFacts
 from schemas import age_schema, features
 
 PIPELINE_NAME = "age"
 TRAINER_FUNCTION = "components.trainer.run_fn.run_fn"
-
-
-@dataclasses.dataclass(frozen=True)
-class RunFacts:
-    """What a run knows of itself before it starts.
-
-    Attributes:
-        run_id: the run's name.
-        data_fingerprint: SHA-256 over labels and images.
-        schema_text: the curated age schema.
-        weights_digest: SHA-256 of the weights file, or None.
-        recipe: hash over everything that the trained model depends on.
-        champion_version: version of the model being served that the candidate is compared with, or 0.
-    """
-
-    run_id: str
-    data_fingerprint: str
-    schema_text: str
-    weights_digest: str
-    recipe: str
-    champion_version: int
 
 
 def metadata_path(workdir: str) -> str:

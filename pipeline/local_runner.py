@@ -3,7 +3,6 @@
 import contextlib
 import datetime
 import fcntl
-import hashlib
 import json
 import logging
 import os
@@ -12,10 +11,8 @@ import time
 from typing import Any, Callable, Dict, Optional
 
 from components import storage
-from components.champion import serving_directory
-from components.face_example_gen import fingerprint
-from pipeline.configuration import Configuration, splits_in_order
-from schemas import age_schema
+from pipeline import run_facts
+from pipeline.configuration import Configuration
 from schemas.bad_input import BadInput
 
 Say = Callable[[str], None]
@@ -23,49 +20,6 @@ Say = Callable[[str], None]
 
 class RunFailed(RuntimeError):
     """A step of the run failed for a reason that is not the input's; the message is a sentence with the log's path."""
-
-
-def _sha256(path: str) -> str:
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
-
-
-def _weights_digest(weights: str) -> Optional[str]:
-    if weights in ("imagenet", "none"):
-        return None
-    if not os.path.isfile(weights):
-        raise BadInput(
-            f"trainer.weights: {weights}: there is no such file. Expected 'imagenet', 'none' or the path of a Keras weights "
-            "file (.h5) without the top."
-        )
-    return _sha256(weights)
-
-
-def _schema_text(schema_file: Optional[str]) -> str:
-    path = schema_file or str(age_schema.DEFAULT_SCHEMA)
-    try:
-        text = storage.read_bytes(path).decode("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadInput(f"data.schema_file: {path}: the schema can't be read: {error}.") from error
-    age_schema.parse(text, path)
-    return text
-
-
-def recipe_digest(
-    configuration: Configuration, data_fingerprint: str, schema_text: str, weights_digest: Optional[str]
-) -> str:
-    """Returns a hash over everything that the trained model depends on."""
-    recipe = {
-        "data": data_fingerprint,
-        "splits": splits_in_order(configuration.data.splits),
-        "schema": schema_text,
-        "trainer": configuration.trainer.model_dump(exclude={"weights"} if weights_digest else None),
-        "weights": weights_digest,
-    }
-    return hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()
 
 
 def _data_dir(configuration: Configuration, say: Say) -> str:
@@ -162,34 +116,6 @@ class _StageLines(logging.Handler):
             self._say(f"{words[1]}: {took}")
 
 
-def _facts(configuration: Configuration, run_id: str):
-    from pipeline.graph import RunFacts
-
-    workdir, data = configuration.workdir, configuration.data
-    fingerprinted = fingerprint.data_fingerprint(data.dir, os.path.join(workdir, "fingerprint.json"))
-    schema_text = _schema_text(data.schema_file)
-    weights_digest = _weights_digest(configuration.trainer.weights)
-    recipe = recipe_digest(configuration, fingerprinted.content, schema_text, weights_digest)
-    champion = serving_directory.champion(configuration.serving_dir, recipe)
-    return RunFacts(
-        run_id=run_id,
-        data_fingerprint=fingerprinted.content,
-        schema_text=schema_text,
-        weights_digest=weights_digest,
-        recipe=recipe,
-        champion_version=champion.version if champion else 0,
-    )
-
-
-def _check_before_loading(configuration: Configuration) -> None:
-    """Finds what is wrong with the input before the libraries take their ten seconds to load."""
-    from components.face_example_gen import label_file
-
-    label_file.read_header(storage.join(configuration.data.dir, "labels.csv"))
-    _weights_digest(configuration.trainer.weights)
-    _schema_text(configuration.data.schema_file)
-
-
 def run(configuration: Configuration, say: Say = print) -> Dict[str, Any]:
     """Runs the whole pipeline.
 
@@ -209,15 +135,15 @@ def run(configuration: Configuration, say: Say = print) -> Dict[str, Any]:
         configuration = configuration.model_copy(
             update={"data": configuration.data.model_copy(update={"dir": data_dir})}
         )
-        _check_before_loading(configuration)
         run_id = _new_run_id(configuration.workdir)
+        facts = run_facts.gather(configuration, run_id)
         log_path = _log_path(configuration.workdir, run_id)
         say(f"Run {run_id} on {data_dir}; log: {log_path}")
         with _chatter_to(log_path):
-            return _run_graph(configuration, run_id, log_path, say)
+            return _run_graph(configuration, facts, log_path, say)
 
 
-def _run_graph(configuration: Configuration, run_id: str, log_path: str, say: Say) -> Dict[str, Any]:
+def _run_graph(configuration: Configuration, facts: run_facts.RunFacts, log_path: str, say: Say) -> Dict[str, Any]:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     started = time.monotonic()
     say("Loading TensorFlow and TFX ...")
@@ -234,13 +160,13 @@ def _run_graph(configuration: Configuration, run_id: str, log_path: str, say: Sa
 
         say(f"Loading TensorFlow and TFX: {time.monotonic() - started:.1f} s")
         absl_logging.set_verbosity(absl_logging.INFO)
-        compiled = compiler.Compiler().compile(graph.build(configuration, _facts(configuration, run_id)))
+        compiled = compiler.Compiler().compile(graph.build(configuration, facts))
         # The metadata store then knows the run by the name that its report has.
         runtime_parameter_utils.substitute_runtime_parameter(
-            compiled, {constants.PIPELINE_RUN_ID_PARAMETER_NAME: run_id}
+            compiled, {constants.PIPELINE_RUN_ID_PARAMETER_NAME: facts.run_id}
         )
         local_dag_runner.LocalDagRunner().run_with_ir(compiled)
-        report = os.path.join(graph.report_dir(configuration.workdir), run_id, "blessing.json")
+        report = os.path.join(graph.report_dir(configuration.workdir), facts.run_id, "blessing.json")
         return json.loads(storage.read_bytes(report))
     except BadInput:
         absl_logging.exception("The run ended at %s.", stages.stage)

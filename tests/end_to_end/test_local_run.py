@@ -11,8 +11,9 @@ from ml_metadata import metadata_store
 from ml_metadata.proto import metadata_store_pb2
 
 from pipeline import configuration, local_runner
+from pipeline.cli import cli
 from schemas.bad_input import BadInput
-from tests.end_to_end.conftest import run_pipeline, write_shades
+from tests.end_to_end.conftest import SMALL_RUN, run_pipeline, write_shades
 
 ALL_STEPS = {
     "FaceExampleGen",
@@ -130,6 +131,58 @@ def test_rerun_with_nothing_changed_comes_from_the_cache_and_pushes_nothing(shad
     assert again.verdict["metrics"] == blessed.verdict["metrics"]
     assert again.verdict["model_version"] == blessed.verdict["model_version"]
     assert again.versions() == blessed.versions()
+
+
+def command_line(capsys, *arguments):
+    """Runs a command in this process; returns its exit status and what it printed."""
+    with pytest.raises(SystemExit) as end:
+        cli.main([str(argument) for argument in arguments], standalone_mode=False)
+    return end.value.code, capsys.readouterr().out
+
+
+def run_command(shades, workdir, *overrides):
+    options = [part for override in (*SMALL_RUN, *overrides) for part in ("--set", override)]
+    return ["run", "--data", shades, "--workdir", workdir, *options]
+
+
+def test_command_line_says_the_verdict_and_exits_with_it(shades, blessed, capsys, tmp_path):
+    status, printed = command_line(capsys, *run_command(shades, blessed.workdir))
+
+    assert status == 0
+    assert "BLESSED: this model may serve." in printed
+    assert f"{blessed.verdict['metrics']['mae']:.2f} years on 36 test photographs (at most 8 allowed)" in printed
+    assert "320 used, 0 rejected, 0 duplicates, of 320" in printed
+    assert blessed.verdict["paths"]["model"] in printed and str(blessed.workdir / "metadata.sqlite") in printed
+
+    workdir = tmp_path / "work"
+    shutil.copytree(blessed.workdir, workdir)
+    status, printed = command_line(
+        capsys, *run_command(shades, workdir, "evaluator.max_mae=0.01", "evaluator.min_examples=37")
+    )
+
+    assert status == 3
+    assert "NOT BLESSED" in printed and "none pushed" in printed
+    assert "The test split has 36 examples; at least 37 are needed (evaluator.min_examples)." in printed
+    assert "Trainer: from the cache" in printed
+
+
+def test_predict_prints_ages_as_csv(blessed, shades, capsys, tmp_path):
+    images = [shades / "images" / "0000.png", shades / "images" / "0001.png"]
+    (tmp_path / "text.jpg").write_text("no image")
+
+    cli.main(["predict", "--workdir", str(blessed.workdir), *map(str, images)], standalone_mode=False)
+    rows = list(csv.DictReader(capsys.readouterr().out.splitlines()))
+    with pytest.raises(BadInput, match="text.jpg is no readable JPEG or PNG"):
+        cli.main(
+            ["predict", "--model", blessed.verdict["paths"]["model"], str(images[0]), str(tmp_path / "text.jpg")],
+            standalone_mode=False,
+        )
+    mixed = list(csv.DictReader(capsys.readouterr().out.splitlines()))
+
+    assert [row["file_name"] for row in rows] == [str(path) for path in images]
+    assert mixed[0] == rows[0]
+    assert mixed[1]["age"] == ""
+    assert all(0 < float(row["age"]) < 110 for row in rows)
 
 
 def test_a_changed_image_is_ingested_again_and_the_served_model_is_the_champion(blessed, shades, tmp_path):
