@@ -23,13 +23,17 @@ setup(
     install_requires=[
         "tfx>=1.16.0,<1.22",
         "tensorflow>=2.16.2,<2.22",
+        "keras>=3.3,<4",
+        "h5py>=3.11,<4",
         "tensorboard>=2.16.2,<2.22",  # TensorFlow writes its summaries with it, and 2.21 no longer brings it
         "tensorflow-data-validation>=1.16.1,<1.22",
         "tensorflow-model-analysis>=0.47.1,<0.53",
         "apache-beam>=2.62.0,<2.78",
+        "tensorflow-metadata>=1.16.0,<1.22",
         "ml-metadata>=1.16.0,<1.22",
         "kfp>=2.5.0,<2.17",
         "kfp-kubernetes>=1.0.0,<2.17",
+        "absl-py>=1.4,<3",
         "protobuf>=3.20.3,<7",
         "numpy>=1.26,<3",
         "pydantic>=2,<3",

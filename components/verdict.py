@@ -100,7 +100,12 @@ def make(
 
 
 def stopped_by_data_gate(
-    run_id: str, reasons: List[str], counts: Dict[str, Any], run_facts: Dict[str, Any], rejects_path: str
+    run_id: str,
+    reasons: List[str],
+    counts: Dict[str, Any],
+    run_facts: Dict[str, Any],
+    rejects_path: str,
+    report_path: str,
 ) -> Dict[str, Any]:
     """Returns the verdict of a run that the data gate ended."""
     return make(
@@ -110,7 +115,7 @@ def stopped_by_data_gate(
         counts=counts,
         run_facts=run_facts,
         stopped_by="DataGate",
-        paths={"rejects": rejects_path},
+        paths={"rejects": rejects_path, "report": report_path},
     )
 
 

@@ -23,11 +23,11 @@ esac
 
 machine="$(uname -s) on $(uname -m)"
 [ "$machine" = 'Linux on x86_64' ] ||
-    fail "TFX is published for Linux on x86_64 only, and this is $machine: use the container image or another machine."
+    fail "TFX is published for Linux on x86_64 only, and this is $machine: use such a machine."
 
 glibc=$(getconf GNU_LIBC_VERSION 2>/dev/null | sed -n 's/^glibc //p') || glibc=
 [ -n "$glibc" ] ||
-    fail "TFX is published for systems with glibc only, and this one has another C library: use the container image."
+    fail "TFX is published for systems with glibc only, and this one has another C library: use such a system, for example Debian or Ubuntu."
 
 # The smaller of the two versions comes first: the floor, where this machine reaches it.
 if [ "$(printf '%s\n' "$floor" "$glibc" | sort -V | head -n 1)" = "$floor" ]; then

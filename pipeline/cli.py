@@ -62,8 +62,11 @@ def predict(images, model, config, workdir, overrides):
     """Print the age that a model reads from each of IMAGES, as CSV."""
     import csv
     import os
+    import warnings
 
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    # Google's libraries announce the end of Python 3.10 to whoever imports them.
+    warnings.filterwarnings("ignore", category=FutureWarning, module=r"google\.")
     from pipeline import configuration, prediction
 
     if model is None:

@@ -123,19 +123,21 @@ class Executor(base_executor.BaseExecutor):
 
     def _stop(self, problems, counts, rejects, exec_properties):
         run_id = self._context.pipeline_run_id
+        directory = os.path.join(exec_properties["report_dir"], run_id)
+        rejects_path = os.path.join(rejects.uri, "rejects.csv")
+        report_path = os.path.join(directory, report_page.REPORT_FILE)
         stopped = verdict.stopped_by_data_gate(
             run_id=run_id,
             reasons=problems,
             counts=counts,
             run_facts=json.loads(exec_properties["run_facts"]),
-            rejects_path=os.path.join(rejects.uri, "rejects.csv"),
+            rejects_path=rejects_path,
+            report_path=report_path,
         )
-        directory = os.path.join(exec_properties["report_dir"], run_id)
         report_page.write(stopped, directory)
         raise BadInput(
             "The data gate stopped the run before training:\n"
             + "\n".join(f"  - {problem}" for problem in problems)
-            + f"\nEvery rejected row with its reason: {os.path.join(rejects.uri, 'rejects.csv')}\n"
-            f"Report: {os.path.join(directory, report_page.REPORT_FILE)}\n"
+            + f"\nEvery rejected row with its reason: {rejects_path}\nReport: {report_path}\n"
             "Mend the data, or change the schema or data.max_reject_fraction if they are right."
         )
