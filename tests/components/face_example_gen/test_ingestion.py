@@ -194,6 +194,8 @@ def files_and_rows() -> Tuple[Dict[str, bytes], List[Row]]:
         Row("missing.jpg", "43", fate="missing_file", detail="no such file in ., final_files, images"),
         Row("missing.jpg", "43", fate="missing_file", detail="no such file"),
         Row('no, "such"\nfile, 贝.jpg', "43", fate="missing_file", detail="no such file"),
+        Row("lost\nname.jpg", "43", fate="missing_file", detail="no such file"),
+        Row("lost\rname.jpg", "43", fate="missing_file", detail="no such file"),
         Row("plain.jpg", "", fate="malformed_row", detail="the row has 1 fields, the header has 4", fields=("plain.jpg",)),
         Row(
             "plain.jpg",
@@ -218,7 +220,7 @@ def write_data_set(directory: pathlib.Path, files: Dict[str, bytes], rows: List[
         writer.writerow(("file_name", "real_age", "gender", "città"))
         for row in rows:
             writer.writerow(row.fields or (row.name, row.age, row.gender, row.city))
-            lines += 1 + row.name.count("\n")
+            lines += 1 + row.name.count("\n") + row.name.count("\r")
             row.line = lines
     return directory
 
@@ -338,7 +340,8 @@ def test_reject_says_the_row_the_reason_and_the_detail(ingested, row):
 def test_rejects_csv_parses_back_whatever_the_names_hold(ingested):
     assert all(list(reject) == ["line", "file_name", "real_age", "reason", "detail"] for reject in ingested.rejects)
     assert all(None not in reject.values() for reject in ingested.rejects)
-    assert 'no, "such"\nfile, 贝.jpg' in {reject["file_name"] for reject in ingested.rejects}
+    names = {reject["file_name"] for reject in ingested.rejects}
+    assert {'no, "such"\nfile, 贝.jpg', "lost\nname.jpg", "lost\rname.jpg"} <= names
 
 
 def test_conflict_names_every_row_of_the_picture(ingested):
@@ -488,15 +491,21 @@ def test_appa_real_labels_without_their_images_are_all_rejects(shared_data, tmp_
     assert set(found.counts["rejects"]) == {"missing_file"}
 
 
-@pytest.mark.parametrize("data_dir", ["{tmp_path}", "file://{tmp_path}", "ram://nothing/here"])
-def test_missing_label_file_ends_in_a_sentence(data_dir, tmp_path):
+def test_component_ends_in_a_sentence_where_there_is_no_label_file(tmp_path):
     with pytest.raises(BadInput, match="labels.csv: there is no such file. Expected a CSV file with the columns"):
-        face_example_gen_writes(data_dir.format(tmp_path=tmp_path), tmp_path)
+        face_example_gen_writes(str(tmp_path), tmp_path)
+    assert not (tmp_path / "examples").exists(), "nothing is written that could be taken for a result"
 
 
-def test_file_system_that_tensorflow_lacks_ends_in_a_sentence(tmp_path):
+@pytest.mark.parametrize("data_dir", ["file://{tmp_path}", "ram://nothing/here"])
+def test_missing_remote_label_file_ends_in_a_sentence(data_dir, tmp_path):
+    with pytest.raises(BadInput, match="labels.csv: there is no such file. Expected a CSV file with the columns"):
+        label_file.read_header(f"{data_dir.format(tmp_path=tmp_path)}/labels.csv")
+
+
+def test_file_system_that_tensorflow_lacks_ends_in_a_sentence():
     with pytest.raises(BadInput, match="tape://robot/labels.csv: the label file can't be read: .*'tape' not implemented"):
-        face_example_gen_writes("tape://robot", tmp_path)
+        data_fingerprint("tape://robot")
 
 
 def test_remote_label_file_is_read_like_a_local_one():
