@@ -18,6 +18,8 @@ DCT_METHOD = "INTEGER_ACCURATE"
 """How JPEG is decoded: to the pixels that Pillow and browsers show. TensorFlow's default, INTEGER_FAST, is off by up to 15 of
 255 at high qualities and overflows in CMYK."""
 
+_PARALLEL_DECODES = 8
+
 _EXIF_SEARCH_BYTES = 4096
 _IFD_SEARCH_BYTES = 1024
 _EXIF_MARK = b"Exif\0\0"
@@ -150,6 +152,53 @@ def resize_image(image, size: int):
     return tf.image.pad_to_bounding_box(resized, margin[0], margin[1], size, size)
 
 
+def decode_to_square(encoded, size: int):
+    """Decodes one file and fits it into a square: what the network sees of a photograph.
+
+    Args:
+        encoded: scalar string, the bytes of a JPEG or PNG file.
+        size: side of the square, pixels.
+
+    Returns:
+        uint8 tensor `[size, size, 3]`.
+
+    Raises:
+        tf.errors.InvalidArgumentError: as `decode_image`.
+    """
+    return tf.cast(tf.round(resize_image(decode_image(encoded), size)), tf.uint8)
+
+
+def _readable(encoded):
+    """Returns bool `[n]`: can each file be decoded?
+
+    Only tf.data can go on after an operation has failed in a graph. What it maps is kept as small as can be, because a
+    dataset that lives for one request is instantiated every time: decoding the readable files once more outside is ten
+    times faster for a single photograph than doing everything inside.
+    """
+
+    def check(index, one):
+        claimed = tf.reduce_prod(tf.cast(encoded_size(one), tf.int64))
+        with tf.control_dependencies([tf.debugging.assert_less_equal(claimed, tf.constant(MAX_PIXELS, tf.int64))]):
+            image = tf.raw_ops.DecodeImage(contents=tf.identity(one), channels=3, expand_animations=False)
+        return index, tf.size(image)
+
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    options.experimental_optimization.apply_default_optimizations = False
+    count = tf.shape(encoded)[0]
+    decoded = (
+        tf.data.Dataset.from_tensor_slices((tf.range(count), encoded))
+        .map(check, num_parallel_calls=_PARALLEL_DECODES, deterministic=False)
+        .ignore_errors()
+        .with_options(options)
+    )
+    # What is never written stays False.
+    readable = tf.TensorArray(tf.bool, size=count, element_shape=[])
+    for index, _ in decoded:
+        readable = readable.write(index, True)
+    return readable.stack()
+
+
 def decode_batch(encoded, size: int):
     """Decodes and resizes a batch in which some files may be unreadable.
 
@@ -161,20 +210,13 @@ def decode_batch(encoded, size: int):
         `(images, readable)`: uint8 `[n, size, size, 3]`, and bool `[n]` that is False where the file could not be decoded
         (its image is black).
     """
-
-    def decode(index, one):
-        return index, tf.cast(tf.round(resize_image(decode_image(one), size)), tf.uint8)
-
-    count = tf.shape(encoded)[0]
-    decoded = (
-        tf.data.Dataset.from_tensor_slices((tf.range(count), encoded))
-        .map(decode, num_parallel_calls=tf.data.AUTOTUNE)
-        .ignore_errors()
+    readable = _readable(encoded)
+    images = tf.map_fn(
+        lambda one: tf.cond(
+            one[1], lambda: decode_to_square(one[0], size), lambda: tf.zeros([size, size, 3], tf.uint8)
+        ),
+        (encoded, readable),
+        fn_output_signature=tf.TensorSpec([size, size, 3], tf.uint8),
+        parallel_iterations=_PARALLEL_DECODES,
     )
-    # What is never written stays zero: a black image that is not readable.
-    images = tf.TensorArray(tf.uint8, size=count, element_shape=[size, size, 3])
-    readable = tf.TensorArray(tf.bool, size=count, element_shape=[])
-    for index, image in decoded:
-        images = images.write(index, image)
-        readable = readable.write(index, True)
-    return images.stack(), readable.stack()
+    return images, readable

@@ -6,6 +6,7 @@ from typing import List
 import numpy as np
 import tensorflow as tf
 
+from components import image_decoding
 from schemas import features
 from schemas.bad_input import BadInput
 
@@ -55,11 +56,15 @@ def read_labels(file_patterns: List[str]) -> Labels:
     return Labels(sha256=[hashes[index] for index in order], ages=np.concatenate(ages)[order], rank=rank)
 
 
-def encoded_images(file_patterns: List[str], batch_size: int) -> tf.data.Dataset:
-    """Returns batches of the images' bytes, string `[n]`, in stored order."""
+def decoded_images(file_patterns: List[str], image_size: int, batch_size: int) -> tf.data.Dataset:
+    """Returns batches of images as the network sees them, uint8 `[n, image_size, image_size, 3]`, in stored order."""
     wanted = {features.IMAGE_ENCODED: tf.io.FixedLenFeature([], tf.string)}
+
+    def decode(example):
+        return image_decoding.decode_to_square(
+            tf.io.parse_single_example(example, wanted)[features.IMAGE_ENCODED], image_size
+        )
+
     return (
-        _records(file_patterns)
-        .batch(batch_size)
-        .map(lambda examples: tf.io.parse_example(examples, wanted)[features.IMAGE_ENCODED])
+        _records(file_patterns).map(decode, num_parallel_calls=tf.data.AUTOTUNE).batch(batch_size).prefetch(2)
     )

@@ -19,7 +19,6 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
-from components import image_decoding
 from components.trainer import augmentation, example_files
 from components.trainer.settings import TrainerSettings
 from schemas.bad_input import BadInput
@@ -112,16 +111,11 @@ def _compute(
     print(f"Computing {views} view(s) of {len(labels)} images once: {needed / 1e9:.2f} GB in {path}", flush=True)
 
     random_views = augmentation.augmenter(settings.augmentation, settings.seed)
-    decode = tf.function(
-        lambda encoded: image_decoding.decode_batch(encoded, settings.image_size),
-        input_signature=[tf.TensorSpec([None], tf.string)],
-    )
     forward = None if stem is None else tf.function(lambda images: stem(images, training=False))
     unfinished = f"{path}.{os.getpid()}.unfinished"
     array = np.lib.format.open_memmap(unfinished, mode="w+", dtype=dtype, shape=whole_shape)
     done, progress = 0, _Progress(len(labels))
-    for encoded in example_files.encoded_images(patterns, _COMPUTE_BATCH).prefetch(1):
-        images, _ = decode(encoded)
+    for images in example_files.decoded_images(patterns, settings.image_size, _COMPUTE_BATCH):
         ranks = labels.rank[done : done + len(images)]
         for number in range(views):
             if stem is None:
