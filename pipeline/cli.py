@@ -105,7 +105,7 @@ def import_utkface(source, destination):
     """Turn UTKFace's downloaded folder SOURCE into the input form in DESTINATION."""
     from pipeline import import_utkface as importer
 
-    _say(importer.import_utkface(source, destination).describe())
+    _say(str(importer.import_utkface(source, destination)))
 
 
 @cli.command("import-appa-real")
@@ -115,7 +115,7 @@ def import_appa_real(source, destination):
     """Turn APPA-REAL's downloaded folder SOURCE into the input form in DESTINATION."""
     from pipeline import import_appa_real as importer
 
-    _say(importer.import_appa_real(source, destination).describe())
+    _say(str(importer.import_appa_real(source, destination)))
 
 
 def main() -> None:
