@@ -19,6 +19,8 @@ SMALL_RUN = [
     # Random layers tell shades apart as well as trained ones, and freezing them brings the feature cache into play.
     "trainer.freeze_through=block_5_add",
     f"trainer.image_size={SIZE}",
+    # The image and its mirror image: other variations change the shade, which is all there is to learn from.
+    "trainer.views=2",
     "trainer.batch_size=16",
     "trainer.epochs=14",
     "trainer.early_stopping_patience=14",
