@@ -90,6 +90,17 @@ def _chatter_to(log_path: str):
             os.close(kept)
 
 
+@contextlib.contextmanager
+def _without_arguments():
+    """Hides this process's command line: TFX reads it as flags of its own in every step that uses Beam."""
+    kept = sys.argv
+    sys.argv = kept[:1]
+    try:
+        yield
+    finally:
+        sys.argv = kept
+
+
 class _StageLines(logging.Handler):
     """Says what LocalDagRunner logs about its components: began, from the cache, done after so many seconds."""
 
@@ -139,7 +150,7 @@ def run(configuration: Configuration, say: Say = print) -> Dict[str, Any]:
         facts = run_facts.gather(configuration, run_id)
         log_path = _log_path(configuration.workdir, run_id)
         say(f"Run {run_id} on {data_dir}; log: {log_path}")
-        with _chatter_to(log_path):
+        with _chatter_to(log_path), _without_arguments():
             return _run_graph(configuration, facts, log_path, say)
 
 
