@@ -50,14 +50,14 @@ def _format(encoded: bytes) -> str:
     )
 
 
-def _stored_size(encoded: bytes, image_format: str) -> Tuple[int, int]:
+def _stored_size(encoded: bytes, contents: tf.Tensor, image_format: str) -> Tuple[int, int]:
     """Returns height and width from the file's header: `image_decoding.encoded_size` without the graph's overhead."""
     if image_format == image_decoding.PNG:
         if len(encoded) < 24:
             raise UnusableImage("undecodable", f"{len(encoded)} bytes of PNG without a header: cut off")
         width, height = struct.unpack(">II", encoded[16:24])
         return height, width
-    height, width, _ = tf.io.extract_jpeg_shape(encoded).numpy()
+    height, width, _ = tf.io.extract_jpeg_shape(contents).numpy()
     return int(height), int(width)
 
 
@@ -72,8 +72,10 @@ def measure(encoded: bytes, limits: Limits) -> Measurements:
         UnusableImage: with reason `empty_file`, `unsupported_format`, `too_small`, `too_large` or `undecodable`.
     """
     image_format = _format(encoded)
+    # One tensor for all operations: each would convert bytes anew, on TensorFlow's slow path.
+    contents = tf.constant(encoded)
     try:
-        height, width = _stored_size(encoded, image_format)
+        height, width = _stored_size(encoded, contents, image_format)
         if min(height, width) < limits.min_side:
             raise UnusableImage(
                 "too_small", f"{width}x{height} pixels; at least {limits.min_side} on each side are needed"
@@ -83,10 +85,10 @@ def measure(encoded: bytes, limits: Limits) -> Measurements:
                 "too_large", f"{width}x{height} pixels; at most {limits.max_side} on each side are decoded"
             )
         if image_format == image_decoding.PNG:
-            image, orientation = tf.io.decode_png(encoded, channels=3), 1
+            image, orientation = tf.io.decode_png(contents, channels=3), 1
         else:
-            image = tf.io.decode_jpeg(encoded, channels=3, dct_method=image_decoding.DCT_METHOD)
-            orientation = int(image_decoding.exif_orientation(encoded)) if _EXIF in encoded[:4096] else 1
+            image = tf.io.decode_jpeg(contents, channels=3, dct_method=image_decoding.DCT_METHOD)
+            orientation = int(image_decoding.exif_orientation(contents)) if _EXIF in encoded[:4096] else 1
     except tf.errors.OpError as error:
         raise UnusableImage(
             "undecodable", f"{len(encoded)} bytes of {image_format.upper()} that don't decode: cut off or damaged"
