@@ -55,6 +55,34 @@ class Candidate:
     sha256: str = ""
 
 
+class _FieldsCoder(beam.coders.Coder):
+    """Writes a record as its fields alone; Beam's own coder adds a description of the class to each (four times the size)."""
+
+    record: type
+
+    def encode(self, value):
+        return _FIELDS.encode(tuple(getattr(value, field.name) for field in dataclasses.fields(value)))
+
+    def decode(self, encoded):
+        return self.record(*_FIELDS.decode(encoded))
+
+    def is_deterministic(self):
+        return False
+
+
+class _RowCoder(_FieldsCoder):
+    record = label_file.LabelRow
+
+
+class _CandidateCoder(_FieldsCoder):
+    record = Candidate
+
+
+_FIELDS = beam.coders.FastPrimitivesCoder()
+beam.coders.registry.register_coder(label_file.LabelRow, _RowCoder)
+beam.coders.registry.register_coder(Candidate, _CandidateCoder)
+
+
 def _reject(row, reason: str, detail: str) -> Reject:
     return Reject(line=row.line, file_name=row.file_name, real_age=row.age_text, reason=reason, detail=detail)
 
@@ -161,7 +189,10 @@ class _ImagesFn(beam.DoFn):
 
 
 class _HashImages(_ImagesFn):
-    """Hashes the images of usable rows; yields `(sha256, Candidate)` and rejects."""
+    """Hashes the images of usable rows; yields `(SHA-256 as 32 bytes, Candidate)` and rejects.
+
+    The hash is in the key alone until rows are grouped: a runner that groups in memory holds several copies of each pair.
+    """
 
     def __init__(self, data_dir: str, limits: Limits):
         super().__init__(data_dir)
@@ -178,19 +209,20 @@ class _HashImages(_ImagesFn):
             return _reject(row, "missing_file", f"no such file in {folders} of the data directory")
         except (OSError, ValueError) as error:
             return _reject(row, "unreadable_file", f"the file can't be read: {getattr(error, 'strerror', None) or error}")
-        return dataclasses.replace(checked, sha256=hashlib.sha256(encoded).hexdigest())
+        return hashlib.sha256(encoded).digest(), checked
 
     def process(self, rows):
         for outcome in self._map(self._hash, rows):
             if isinstance(outcome, Reject):
                 yield beam.pvalue.TaggedOutput(_REJECTED, outcome)
             else:
-                yield outcome.sha256, outcome
+                yield outcome
 
 
-def _in_order(picture: Tuple[str, Iterable[Candidate]]) -> List[Candidate]:
-    """Returns the rows that name one picture in the label file's order."""
-    return sorted(picture[1], key=lambda candidate: candidate.line)
+def _in_order(picture: Tuple[bytes, Iterable[Candidate]]) -> List[Candidate]:
+    """Returns the rows that name one picture in the label file's order, with its hash."""
+    digest, rows = picture
+    return sorted((dataclasses.replace(row, sha256=digest.hex()) for row in rows), key=lambda row: row.line)
 
 
 def _conflict(rows: List[Candidate]) -> Optional[str]:
@@ -311,12 +343,12 @@ def ingest(
     batches = (
         pipeline
         | "LabelFile" >> beam.Create([label_path], reshuffle=False)
-        | "ReadRows" >> beam.ParDo(_ReadRows())
+        | "ReadRows" >> beam.ParDo(_ReadRows()).with_output_types(List[label_file.LabelRow])
         | "SpreadRows" >> beam.Reshuffle()
     )
     hashed = batches | "HashImages" >> (
         beam.ParDo(_HashImages(data_dir, limits))
-        .with_output_types(Tuple[str, Candidate])
+        .with_output_types(Tuple[bytes, Candidate])
         .with_outputs(_REJECTED, main="hashed")
     )
     examples = (
