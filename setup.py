@@ -41,6 +41,8 @@ setup(
         "PyYAML>=6,<7",
         "Jinja2>=3.1,<4",
         "Pillow>=10",
+        "matplotlib>=3.8,<4",
+        "rich>=13,<16",
     ],
-    extras_require={"test": ["pytest>=8"]},
+    extras_require={"test": ["pytest>=8", "playwright>=1.49,<2"]},
 )
