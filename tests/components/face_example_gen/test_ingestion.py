@@ -541,7 +541,7 @@ def test_shares_divide_the_hashes_in_order_each_without_its_upper_bound(sha256, 
 
 def test_last_hash_has_a_split_though_the_shares_sum_to_less_than_1_by_rounding():
     fractions = {"train": 0.7, "validation": 0.2, "test": 0.1}
-    assert sum(fractions.values()) < 1
+    assert 0.7 + 0.2 + 0.1 < 1  # which sum() no longer says from Python 3.12 on
     assert ingestion.assign_split("f" * 64, fractions) == "test"
 
 
