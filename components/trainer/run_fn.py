@@ -63,6 +63,7 @@ def _fit(model, settings: TrainerSettings, train, validation, log_dir: str):
         feeding.training_batches(train, settings.batch_size, settings.seed),
         validation_data=feeding.validation_batches(validation, settings.batch_size),
         epochs=settings.epochs,
+        shuffle=False,  # the batches come shuffled
         verbose=1 if os.isatty(1) else 2,
         callbacks=[
             keras.callbacks.TerminateOnNaN(),
