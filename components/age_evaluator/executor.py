@@ -2,7 +2,7 @@
 
 import json
 import os
-from typing import Dict
+from typing import Any, Dict
 
 from absl import logging
 from tfx.components.evaluator import executor as tfx_evaluator
@@ -13,6 +13,13 @@ from tfx.utils import path_utils, proto_utils
 from components import storage
 from components.age_evaluator import evaluation_config, extractors, predictions_writer
 from schemas import features
+
+
+def _statistics(artifact) -> Dict[str, Any]:
+    return {
+        split: stats_artifact_utils.load_statistics(artifact, split).proto()
+        for split in artifact_utils.decode_split_names(artifact.split_names)
+    }
 
 
 def _unique_values(statistics) -> Dict[str, int]:
@@ -36,10 +43,8 @@ class Executor(tfx_evaluator.Executor):
         slicing = json.loads(exec_properties["slicing"])
         examples = artifact_utils.get_single_instance(input_dict["examples"])
         attributes = json.loads(examples.get_string_custom_property(features.ATTRIBUTES_PROPERTY))
-        statistics = stats_artifact_utils.load_statistics(
-            artifact_utils.get_single_instance(input_dict["statistics"]), features.TEST
-        ).proto()
-        unique_values = _unique_values(statistics)
+        statistics = _statistics(artifact_utils.get_single_instance(input_dict["statistics"]))
+        unique_values = _unique_values(statistics[features.TEST])
         chosen = evaluation_config.attributes_to_slice_by(
             attributes, slicing["slice_attributes"], unique_values, slicing["max_slice_values"]
         )
@@ -57,8 +62,8 @@ class Executor(tfx_evaluator.Executor):
         if baseline and _holds_model(baseline[0]):
             inputs["baseline_model"] = baseline
         evaluation = artifact_utils.get_single_uri(output_dict["evaluation"])
-        count = sum(dataset.num_examples for dataset in statistics.datasets)
-        with predictions_writer.writing_predictions(evaluation, attributes, count):
+        pictures = sum(dataset.num_examples for split in statistics.values() for dataset in split.datasets)
+        with predictions_writer.writing_predictions(evaluation, attributes, pictures):
             super().Do(
                 inputs,
                 output_dict,

@@ -52,15 +52,16 @@ def destination() -> Optional[Destination]:
 
 
 @contextlib.contextmanager
-def writing_predictions(directory: str, attributes: List[str], count: int) -> Iterator[None]:
+def writing_predictions(directory: str, attributes: List[str], pictures: int) -> Iterator[None]:
     """Has the evaluation that runs inside write `predictions.csv` into `directory`.
 
     Args:
         directory: made if it does not exist.
         attributes: the attribute columns, in order.
-        count: about how many photographs there are.
+        pictures: number of photographs in all splits. The test split is a range of the hashes, so that its share of the
+            parts is its share of the photographs.
     """
-    chosen = Destination(directory, tuple(attributes), parts=max(1, -(-count // _ROWS_PER_PART)))
+    chosen = Destination(directory, tuple(attributes), parts=max(1, -(-pictures // _ROWS_PER_PART)))
     storage.make_directory(directory)
     token = _destination.set(chosen)
     try:
