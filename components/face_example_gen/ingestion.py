@@ -15,15 +15,15 @@ from typing import Dict, Iterable, List, Optional, Tuple
 
 import apache_beam as beam
 
-from components import storage
+from components import data_facts, storage
 from components.face_example_gen import image_checks, image_folder, label_file, tally
 from schemas import features
 from schemas.age_schema import Limits
 
 REJECT_COLUMNS = ("line", "file_name", "real_age", "reason", "detail")
-REJECTS_FILE = "rejects.csv"
-COUNTS_FILE = "counts.json"
-SUMMARY_FILE = "summary.json"
+REJECTS_FILE = data_facts.REJECTS_FILE
+COUNTS_FILE = data_facts.COUNTS_FILE
+SUMMARY_FILE = data_facts.SUMMARY_FILE
 
 _ROWS_PER_BATCH = 64
 _REMOTE_READS = 16
@@ -31,6 +31,7 @@ _REJECTED = "rejected"
 _DUPLICATE = "duplicate"
 _TALLY = "tally"
 _HASH_DIGITS = 15
+_DETAIL_LENGTH = 1000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,7 +86,7 @@ beam.coders.registry.register_coder(Candidate, _CandidateCoder)
 
 
 def _reject(row, reason: str, detail: str) -> Reject:
-    return Reject(line=row.line, file_name=row.file_name, real_age=row.age_text, reason=reason, detail=detail)
+    return Reject(line=row.line, file_name=row.file_name, real_age=row.age_text, reason=reason, detail=detail[:_DETAIL_LENGTH])
 
 
 def check_row(row: label_file.LabelRow, limits: Limits):

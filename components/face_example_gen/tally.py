@@ -9,12 +9,12 @@ from typing import Any, Dict, Iterable, List, Tuple
 
 import apache_beam as beam
 
+from components import data_facts
+
 Section = Tuple[str, ...]
 Tally = Dict[Section, Dict[Any, int]]
 
-LABELS = "labels"
-"""Stands beside the splits: all rows with an age that the schema allows, whatever became of their images."""
-
+LABELS = data_facts.LABELS
 BRIGHTNESS_BINS = 20
 _BRIGHTNESS_UNIT = 1_000_000
 _TENTHS = 10
