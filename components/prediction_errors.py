@@ -74,17 +74,17 @@ class SliceErrors:
 
     def __init__(self, predictions: Predictions):
         self._predictions = predictions
-        self._decades = np.floor(predictions.real_age / 10).astype(np.int64)
+        decades, self._decade_codes = np.unique(np.floor(predictions.real_age / 10), return_inverse=True)
+        self._decades = [features.age_decade(10 * decade) for decade in decades]
         self.errors = predictions.predicted_age - predictions.real_age
 
     def of(self, feature: str, value: str) -> np.ndarray:
         """Returns the errors (years) of the photographs whose `feature` is `value`, such as `age_decade`, `20-29`."""
         if feature == features.AGE_DECADE:
-            chosen = self._decades == int(value.split("-")[0]) // 10
+            values, codes = self._decades, self._decade_codes
         else:
             values, codes = self._predictions.attributes[feature]
-            chosen = codes == (values.index(value) if value in values else -1)
-        return self.errors[chosen]
+        return self.errors[codes == values.index(value)] if value in values else self.errors[:0]
 
 
 def with_intervals(slices: List[Dict[str, Any]], errors: SliceErrors) -> List[Dict[str, Any]]:
