@@ -29,7 +29,7 @@ def read(metadata_path: str, run_id: str) -> List[Dict[str, Any]]:
         store = metadata_store.MetadataStore(connection)
         run = store.get_context_by_type_and_name(_RUN_CONTEXT, run_id)
         executions = store.get_executions_by_context(run.id) if run else []
-    except errors.StatusError:
+    except (errors.StatusError, RuntimeError):  # RuntimeError: the file can't be opened, or is none of SQLite's
         return []
     state = metadata_store_pb2.Execution.State
     return [
