@@ -39,9 +39,13 @@ def _values(values: List[Dict[str, Any]], used: int) -> str:
     return ", ".join(named + ([f"others ({others})"] if others else []))
 
 
-def _on_one_line(text: str) -> str:
+def _inert(text: str) -> str:
     """Returns a text from the data without what a terminal would obey."""
-    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)[:_SHOWN_LENGTH]
+    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
+
+
+def _on_one_line(text: str) -> str:
+    return _inert(text[:_SHOWN_LENGTH])
 
 
 def data_text(verdict: Dict[str, Any]) -> str:
@@ -71,7 +75,7 @@ def data_text(verdict: Dict[str, Any]) -> str:
     width = max(len(name) for name, _ in rows) + 2
     lines = ["", *(f"  {name:<{width}}{text}" for name, text in rows), ""]
     if verdict["stopped_by"]:
-        lines += ["The data gate would stop a run:", *(f"  - {reason}" for reason in verdict["reasons"])]
+        lines += ["The data gate would stop a run:", *(f"  - {_inert(reason)}" for reason in verdict["reasons"])]
     else:
         lines.append("The data gate would let a run go on.")
     return "\n".join(lines)

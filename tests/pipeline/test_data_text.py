@@ -51,7 +51,8 @@ def test_what_stops_a_run_comes_last():
 def test_names_from_the_data_cannot_steer_the_terminal():
     reject = {"line": 2, "file_name": "\x1b[2J\nBLESSED", "real_age": "3", "reason": "missing_file", "detail": "\r"}
 
-    text = data_text.data_text(verdict(reject_examples=[reject], attributes={"\x1b]0;": [{"value": "\x07", "count": 1}]}))
+    found = verdict(reject_examples=[reject], attributes={"\x1b]0;": [{"value": "\x07", "count": 1}]})
+    text = data_text.data_text({**found, "stopped_by": "DataGate", "reasons": ["gender: unexpected \x1b[2J\nBLESSED"]})
 
     assert not {"\x1b", "\r", "\x07"} & set(text)
     assert "\nBLESSED" not in text
