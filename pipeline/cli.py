@@ -55,6 +55,21 @@ def run(data, config, workdir, overrides):
 
 
 @cli.command()
+@click.option("--data", metavar="DIR", help="Directory with labels.csv and images (data.dir).")
+@_configured
+def explore(data, config, workdir, overrides):
+    """Look at the data alone, before any training, and say whether the data gate would let a run go on.
+
+    Exit status: 0 it would, 2 it would not.
+    """
+    from pipeline import configuration, data_text, local_runner
+
+    verdict = local_runner.explore(configuration.load(config, overrides, data_dir=data, workdir=workdir), _say)
+    _say(data_text.data_text(verdict))
+    sys.exit(EXIT_BAD_INPUT if verdict["stopped_by"] else EXIT_DONE)
+
+
+@cli.command()
 @click.argument("images", nargs=-1, required=True)
 @click.option("--model", metavar="DIR", help="A SavedModel; the newest one being served unless given.")
 @_configured

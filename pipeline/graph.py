@@ -8,11 +8,13 @@ from tfx import v1 as tfx
 from tfx.dsl.components.base import base_node
 from tfx.orchestration import metadata, pipeline
 
+from components import verdict
 from components.age_evaluator.component import AgeEvaluator
 from components.age_schema_gen.component import AgeSchemaGen
 from components.blessing_report.component import BlessingReport
 from components.champion.component import Champion
 from components.data_gate.component import DataGate
+from components.data_report.component import DataReport
 from components.face_example_gen.component import FaceExampleGen
 from components.trainer.settings import TrainerInputs
 from pipeline.configuration import Configuration, splits_in_order
@@ -39,6 +41,7 @@ def _facts_for_the_report(configuration: Configuration, facts: RunFacts) -> str:
                 include={"max_mae", "min_examples", "max_regression", "slice_ceilings"}
             ),
             "data_fingerprint": facts.data_fingerprint,
+            "kind": facts.kind,
             "data_dir": configuration.data.dir,
             "metadata_path": metadata_path(configuration.workdir),
             "configuration": configuration.model_dump(),
@@ -57,7 +60,7 @@ def _provenance(configuration: Configuration, facts: RunFacts) -> Dict[str, Any]
 
 
 def components(configuration: Configuration, facts: RunFacts) -> List[base_node.BaseNode]:
-    """Returns the components of the pipeline.
+    """Returns the components of the pipeline, or of its data part for a look at the data.
 
     Args:
         configuration: what the run shall do.
@@ -84,6 +87,7 @@ def components(configuration: Configuration, facts: RunFacts) -> List[base_node.
     )
 
     data_gate = DataGate(
+        examples=example_gen.outputs["examples"],
         rejects=example_gen.outputs["rejects"],
         statistics=statistics_gen.outputs["statistics"],
         schema=schema_gen.outputs["schema"],
@@ -92,6 +96,18 @@ def components(configuration: Configuration, facts: RunFacts) -> List[base_node.
         report_dir=reports,
         run_facts=run_facts,
     )
+
+    data_part = [example_gen, schema_gen, statistics_gen, example_validator, data_gate]
+    if facts.kind == verdict.EXPLORE:
+        data_report = DataReport(
+            examples=example_gen.outputs["examples"],
+            rejects=example_gen.outputs["rejects"],
+            report_dir=reports,
+            run_id=facts.run_id,
+            run_facts=run_facts,
+        )
+        data_report.add_upstream_node(data_gate)
+        return [*data_part, data_report]
 
     trainer = tfx.components.Trainer(
         run_fn=TRAINER_FUNCTION,
@@ -128,6 +144,7 @@ def components(configuration: Configuration, facts: RunFacts) -> List[base_node.
     )
 
     report = BlessingReport(
+        examples=example_gen.outputs["examples"],
         rejects=example_gen.outputs["rejects"],
         model_run=trainer.outputs["model_run"],
         evaluation=evaluator.outputs["evaluation"],
@@ -139,18 +156,7 @@ def components(configuration: Configuration, facts: RunFacts) -> List[base_node.
         min_slice_examples=configuration.evaluator.min_slice_examples,
     )
 
-    return [
-        example_gen,
-        schema_gen,
-        statistics_gen,
-        example_validator,
-        data_gate,
-        trainer,
-        champion,
-        evaluator,
-        pusher,
-        report,
-    ]
+    return [*data_part, trainer, champion, evaluator, pusher, report]
 
 
 def build(configuration: Configuration, facts: RunFacts) -> pipeline.Pipeline:

@@ -10,7 +10,7 @@ import sys
 import time
 from typing import Any, Callable, Dict, Optional
 
-from components import storage
+from components import storage, verdict
 from pipeline import run_facts
 from pipeline.configuration import Configuration
 from schemas.bad_input import BadInput
@@ -127,6 +127,23 @@ class _StageLines(logging.Handler):
             self._say(f"{words[1]}: {took}")
 
 
+def explore(configuration: Configuration, say: Say = print) -> Dict[str, Any]:
+    """Runs the data part of the pipeline alone; a later run in the same workdir takes its steps from the cache.
+
+    Args:
+        configuration: what to do; what it says of training is not looked at.
+        say: takes the lines that tell how it is going.
+
+    Returns:
+        The verdict (see `components.verdict`), of kind `explore`, also where the data gate would stop a run.
+
+    Raises:
+        BadInput: the input can't be used.
+        RunFailed: a step failed for another reason.
+    """
+    return _run(configuration, verdict.EXPLORE, say)
+
+
 def run(configuration: Configuration, say: Say = print) -> Dict[str, Any]:
     """Runs the whole pipeline.
 
@@ -141,13 +158,17 @@ def run(configuration: Configuration, say: Say = print) -> Dict[str, Any]:
         BadInput: the input can't be used, or the data gate stopped the run.
         RunFailed: a step failed for another reason.
     """
+    return _run(configuration, verdict.RUN, say)
+
+
+def _run(configuration: Configuration, kind: str, say: Say) -> Dict[str, Any]:
     with _only_run_in(configuration.workdir):
         data_dir = _data_dir(configuration, say)
         configuration = configuration.model_copy(
             update={"data": configuration.data.model_copy(update={"dir": data_dir})}
         )
         run_id = _new_run_id(configuration.workdir)
-        facts = run_facts.gather(configuration, run_id)
+        facts = run_facts.gather(configuration, run_id, kind)
         log_path = _log_path(configuration.workdir, run_id)
         say(f"Run {run_id} on {data_dir}; log: {log_path}")
         with _chatter_to(log_path), _without_arguments():
@@ -177,10 +198,11 @@ def _run_graph(configuration: Configuration, facts: run_facts.RunFacts, log_path
             compiled, {constants.PIPELINE_RUN_ID_PARAMETER_NAME: facts.run_id}
         )
         local_dag_runner.LocalDagRunner().run_with_ir(compiled)
-        report = os.path.join(graph.report_dir(configuration.workdir), facts.run_id, "blessing.json")
-        return json.loads(storage.read_bytes(report))
+        return _verdict(configuration, facts)
     except BadInput:
         absl_logging.exception("The run ended at %s.", stages.stage)
+        if facts.kind == verdict.EXPLORE and stages.stage == "DataGate":
+            return _verdict(configuration, facts)
         raise
     except Exception as error:
         absl_logging.exception("The run ended at %s.", stages.stage)
@@ -190,6 +212,11 @@ def _run_graph(configuration: Configuration, facts: run_facts.RunFacts, log_path
         ) from error
     finally:
         absl_logging.get_absl_logger().removeHandler(stages)
+
+
+def _verdict(configuration: Configuration, facts: run_facts.RunFacts) -> Dict[str, Any]:
+    path = os.path.join(configuration.workdir, "reports", facts.run_id, verdict.BLESSING_FILE)
+    return json.loads(storage.read_bytes(path))
 
 
 def _first_line(error: BaseException) -> str:

@@ -6,7 +6,7 @@ import json
 import os
 from typing import Optional
 
-from components import storage
+from components import storage, verdict
 from components.champion import serving_directory
 from components.face_example_gen import fingerprint
 from pipeline.configuration import Configuration, splits_in_order
@@ -20,14 +20,16 @@ class RunFacts:
 
     Attributes:
         run_id: the run's name.
+        kind: `verdict.RUN`, or `verdict.EXPLORE` for a look at the data alone.
         data_fingerprint: SHA-256 over labels and images.
         schema_text: the curated age schema.
-        weights_digest: SHA-256 of the weights file, or None.
+        weights_digest: SHA-256 of the weights file, or None; nothing trains in a look at the data.
         recipe: hash over everything that the trained model depends on.
         champion_version: version of the model being served that the candidate is compared with, or 0.
     """
 
     run_id: str
+    kind: str
     data_fingerprint: str
     schema_text: str
     weights_digest: Optional[str]
@@ -78,12 +80,13 @@ def recipe_digest(
     return hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()
 
 
-def gather(configuration: Configuration, run_id: str) -> RunFacts:
+def gather(configuration: Configuration, run_id: str, kind: str = verdict.RUN) -> RunFacts:
     """Finds out what the graph needs to know, without TensorFlow or TFX: what is wrong with the input is said at once.
 
     Args:
         configuration: what the run shall do; `data.dir` is set.
         run_id: the run's name.
+        kind: `verdict.RUN` or `verdict.EXPLORE`.
 
     Raises:
         BadInput: the label file, the weights file or the schema can't be used.
@@ -91,11 +94,12 @@ def gather(configuration: Configuration, run_id: str) -> RunFacts:
     workdir, data = configuration.workdir, configuration.data
     fingerprinted = fingerprint.data_fingerprint(data.dir, os.path.join(workdir, "fingerprint.json"))
     schema_text = _schema_text(data.schema_file)
-    weights_digest = _weights_digest(configuration.trainer.weights)
+    weights_digest = _weights_digest(configuration.trainer.weights) if kind == verdict.RUN else None
     recipe = recipe_digest(configuration, fingerprinted.content, schema_text, weights_digest)
     champion = serving_directory.champion(configuration.serving_dir, recipe)
     return RunFacts(
         run_id=run_id,
+        kind=kind,
         data_fingerprint=fingerprinted.content,
         schema_text=schema_text,
         weights_digest=weights_digest,

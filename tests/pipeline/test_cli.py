@@ -23,7 +23,7 @@ def age_pipeline(*arguments, cwd=ROOT):
     )
 
 
-@pytest.mark.parametrize("command", [(), ("run",), ("predict",), ("sample-data",), ("import-utkface",)])
+@pytest.mark.parametrize("command", [(), ("run",), ("explore",), ("predict",), ("sample-data",), ("import-utkface",)])
 def test_help_answers_without_loading_libraries(command):
     started = time.monotonic()
     loaded = subprocess.run(
