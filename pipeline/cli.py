@@ -5,6 +5,7 @@ import traceback
 
 import click
 
+from pipeline.inert_text import inert_lines
 from schemas.bad_input import BadInput
 
 EXIT_DONE = 0
@@ -47,9 +48,11 @@ def _configured(command):
 @_configured
 def run(data, config, workdir, overrides):
     """Run the whole pipeline on this machine and say whether the model may serve."""
-    from pipeline import configuration, local_runner, verdict_text
+    from pipeline import configuration, local_runner, run_display, verdict_text
 
-    verdict = local_runner.run(configuration.load(config, overrides, data_dir=data, workdir=workdir), _say)
+    configured = configuration.load(config, overrides, data_dir=data, workdir=workdir)
+    with run_display.on_standard_output() as display:
+        verdict = local_runner.run(configured, display=display)
     _say(verdict_text.verdict_text(verdict))
     sys.exit(EXIT_DONE if verdict["blessed"] else EXIT_NOT_BLESSED)
 
@@ -123,7 +126,7 @@ def main() -> None:
     try:
         cli.main(standalone_mode=False)
     except BadInput as error:
-        click.echo(f"Error: {error}", err=True)
+        click.echo(f"Error: {inert_lines(error)}", err=True)
         sys.exit(EXIT_BAD_INPUT)
     except click.ClickException as error:
         error.show()
@@ -134,8 +137,15 @@ def main() -> None:
     except Exception as error:
         from pipeline import local_runner
 
-        if not isinstance(error, local_runner.RunFailed):
+        if isinstance(error, local_runner.RunStopped):
+            click.echo(inert_lines(error), err=True)
+        elif isinstance(error, local_runner.RunFailed):
+            click.echo(f"Error: {inert_lines(error)}", err=True)
+        else:
+            click.echo(
+                f"Error: {type(error).__name__}: {inert_lines(error)}\n"
+                "This is a fault of the pipeline's own; the lines below say where.",
+                err=True,
+            )
             traceback.print_exc()
-            error = f"{type(error).__name__}: {error}\nThis is a fault of the pipeline's own; the lines above say where."
-        click.echo(f"Error: {error}", err=True)
         sys.exit(EXIT_FAILED)

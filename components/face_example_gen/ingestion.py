@@ -16,7 +16,7 @@ from typing import Dict, Iterable, List, Optional, Tuple
 
 import apache_beam as beam
 
-from components import storage
+from components import progress, storage
 from components.face_example_gen import image_checks, image_folder, label_file
 from schemas import features
 from schemas.age_schema import Limits
@@ -30,6 +30,9 @@ _REMOTE_READS = 16
 _REJECTED = "rejected"
 _DUPLICATES = "duplicates"
 _HASH_DIGITS = 15
+
+_HASHING = "Reading and hashing the images"
+_DECODING = "Decoding, measuring and writing the images"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -159,9 +162,11 @@ class _ReadRows(beam.DoFn):
         for row in label_file.read_rows(label_path):
             batch.append(row)
             if len(batch) == _ROWS_PER_BATCH:
+                progress.add(_HASHING, total=len(batch), unit="rows")
                 yield batch
                 batch = []
         if batch:
+            progress.add(_HASHING, total=len(batch), unit="rows")
             yield batch
 
 
@@ -212,11 +217,15 @@ class _HashImages(_ImagesFn):
         return hashlib.sha256(encoded).digest(), checked
 
     def process(self, rows):
+        hashed = 0
         for outcome in self._map(self._hash, rows):
             if isinstance(outcome, Reject):
                 yield beam.pvalue.TaggedOutput(_REJECTED, outcome)
             else:
+                hashed += 1
                 yield outcome
+        progress.add(_HASHING, done=len(rows), unit="rows")
+        progress.add(_DECODING, total=hashed, unit="images")
 
 
 def _in_order(picture: Tuple[bytes, Iterable[Candidate]]) -> List[Candidate]:
@@ -283,6 +292,7 @@ class _MakeExamples(_ImagesFn):
         for outcomes in self._map(self._make, pictures):
             for output, outcome in outcomes:
                 yield beam.pvalue.TaggedOutput(output, outcome)
+        progress.add(_DECODING, done=sum(map(len, pictures)), unit="images")
 
 
 def _csv_line(reject: Reject) -> str:
