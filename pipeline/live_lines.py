@@ -47,14 +47,6 @@ _REFRESHES_A_SECOND = 8
 _SECONDS_TO_JUDGE_A_RATE = 3
 
 
-def duration(seconds: float) -> str:
-    """Returns seconds as a person says them: `7.8 s`, `1:20 min`, `2:05:00 h`."""
-    if seconds < 59.95:
-        return f"{seconds:.1f} s"
-    minutes, whole = divmod(int(seconds + 0.5), 60)
-    return f"{minutes}:{whole:02d} min" if minutes < 60 else f"{minutes // 60}:{minutes % 60:02d}:{whole:02d} h"
-
-
 def _left(progress: Progress, rate: Optional[float], running: float) -> str:
     if not rate or not progress.total or running < _SECONDS_TO_JUDGE_A_RATE:
         return ""
@@ -142,12 +134,12 @@ class LiveLines(run_display.Display):
         else:
             self._print_stage(self._marks.done, "green", stage, outcome or self._words(stage)[2], seconds)
 
-    def failed(self, stage):
+    def failed(self, stage, how):
         with self._lock:
             seconds = time.monotonic() - self._stage_since
             self._forget()
         if stage is not None:
-            self._print_stage(self._marks.failed, "red", stage, "did not finish", seconds)
+            self._print_stage(self._marks.failed, "red", stage, how, seconds)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         with self._lock:
@@ -202,7 +194,7 @@ class LiveLines(run_display.Display):
         """Returns the mark, the stage's name, a text that may be cut, and the time at the right edge."""
         # Room for the ^C that a terminal writes where the cursor is: a line that wraps could not be erased.
         width = min(self._console.width - 2, _WIDEST)
-        took = "" if seconds is None else duration(seconds)
+        took = "" if seconds is None else run_display.duration(seconds)
         line = Text(no_wrap=True)
         line.append_text(mark).append(" ")
         if name:

@@ -6,7 +6,9 @@ import fcntl
 import json
 import logging
 import os
+import signal
 import sys
+import threading
 import time
 from typing import Any, Callable, Dict, Optional, Sequence, TextIO
 
@@ -116,8 +118,27 @@ def _without_arguments():
         sys.argv = kept
 
 
+@contextlib.contextmanager
+def _noticing_interrupts():
+    """Yields an event that Ctrl-C sets: Beam turns the exception into one of its own, which does not say so."""
+    interrupted = threading.Event()
+
+    def interrupt(number, frame):
+        interrupted.set()
+        signal.default_int_handler(number, frame)
+
+    noticing = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if noticing and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield interrupted
+    finally:
+        if signal.getsignal(signal.SIGINT) is interrupt:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 class _StageLines(logging.Handler):
-    """Says what LocalDagRunner logs about its components: began, from the cache, done after so many seconds."""
+    """Tells a display what LocalDagRunner logs about its components: began, from the cache, done after so many seconds."""
 
     def __init__(self, display: run_display.Display):
         super().__init__(logging.INFO)
@@ -172,12 +193,16 @@ def run(
         facts = run_facts.gather(configuration, run_id)
         log_path = _log_path(configuration.workdir, run_id)
         display.say(f"Run {run_id} on {data_dir}\nLog: {log_path}")
-        with _chatter_to(log_path, chatter), _without_arguments():
-            return _run_graph(configuration, facts, log_path, display)
+        with _chatter_to(log_path, chatter), _without_arguments(), _noticing_interrupts() as interrupted:
+            return _run_graph(configuration, facts, log_path, display, interrupted)
 
 
 def _run_graph(
-    configuration: Configuration, facts: run_facts.RunFacts, log_path: str, display: run_display.Display
+    configuration: Configuration,
+    facts: run_facts.RunFacts,
+    log_path: str,
+    display: run_display.Display,
+    interrupted: threading.Event,
 ) -> Dict[str, Any]:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     started = time.monotonic()
@@ -206,18 +231,17 @@ def _run_graph(
         report = os.path.join(graph.report_dir(configuration.workdir), facts.run_id, "blessing.json")
         return json.loads(storage.read_bytes(report))
     except BadInput:
-        display.failed(stages.stage)
+        display.failed(stages.stage, "stopped the run")
         absl_logging.exception("The run ended at %s.", stages.stage)
         raise
-    except KeyboardInterrupt as error:
-        display.failed(stages.stage)
-        absl_logging.exception("The run was stopped at %s.", stages.stage)
-        raise RunStopped(
-            f"Stopped{f' at {stages.stage}' if stages.stage else ''}, as you asked.\nThe log is {log_path}\n{_RUN_AGAIN}"
-        ) from error
-    except Exception as error:
-        display.failed(stages.stage)
+    except (KeyboardInterrupt, Exception) as error:
         absl_logging.exception("The run ended at %s.", stages.stage)
+        if isinstance(error, KeyboardInterrupt) or interrupted.is_set():
+            display.failed(stages.stage, "stopped")
+            raise RunStopped(
+                f"Stopped{f' at {stages.stage}' if stages.stage else ''}, as you asked.\nThe log is {log_path}\n{_RUN_AGAIN}"
+            ) from error
+        display.failed(stages.stage, "failed")
         raise RunFailed(
             f"{stages.stage or 'The run'} failed: {_first_line(error)}\nThe log has the details: {log_path}\n{_RUN_AGAIN}"
         ) from error

@@ -8,7 +8,7 @@ import time
 from typing import Callable, Iterator, Optional, TextIO
 
 from components.progress import Progress
-from pipeline.inert_text import inert, inert_lines
+from pipeline.inert_text import inert_lines
 
 LOADING = "Loading TensorFlow and TFX"
 FROM_THE_CACHE = "from the cache"
@@ -50,6 +50,14 @@ def counts(progress: Progress, rate: Optional[float]) -> str:
     return done if rate is None else f"{done}, {number(rate)}{unit}/s"
 
 
+def duration(seconds: float) -> str:
+    """Returns seconds as a person says them: `7.8 s`, `1:20 min`, `2:05:00 h`."""
+    if seconds < 59.95:
+        return f"{seconds:.1f} s"
+    minutes, whole = divmod(int(seconds + 0.5), 60)
+    return f"{minutes}:{whole:02d} min" if minutes < 60 else f"{minutes // 60}:{minutes % 60:02d}:{whole:02d} h"
+
+
 class Display:
     """What a run tells while it goes on; this one keeps it to itself."""
 
@@ -65,8 +73,8 @@ class Display:
     def ended(self, stage: str, seconds: float, cached: bool) -> None:
         """Takes the name of a stage that ended well."""
 
-    def failed(self, stage: Optional[str]) -> None:
-        """Takes the name of the stage at which the run ended early, if it was in one."""
+    def failed(self, stage: Optional[str], how: str) -> None:
+        """Takes the name of the stage at which the run ended early, if it was in one, and a word for how."""
 
 
 class PlainLines(Display):
