@@ -15,7 +15,7 @@ from typing import Dict, Iterable, List, Optional, Tuple
 
 import apache_beam as beam
 
-from components import data_facts, storage
+from components import data_facts, progress, storage
 from components.face_example_gen import image_checks, image_folder, label_file, tally
 from schemas import features
 from schemas.age_schema import Limits
@@ -32,6 +32,9 @@ _DUPLICATE = "duplicate"
 _TALLY = "tally"
 _HASH_DIGITS = 15
 _DETAIL_LENGTH = 1000
+
+_HASHING = "Reading and hashing the images"
+_DECODING = "Decoding, measuring and writing the images"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -161,9 +164,11 @@ class _ReadRows(beam.DoFn):
         for row in label_file.read_rows(label_path):
             batch.append(row)
             if len(batch) == _ROWS_PER_BATCH:
+                progress.add(_HASHING, total=len(batch), unit="rows")
                 yield batch
                 batch = []
         if batch:
+            progress.add(_HASHING, total=len(batch), unit="rows")
             yield batch
 
 
@@ -221,17 +226,21 @@ class _HashImages(_ImagesFn):
     def process(self, rows):
         counted: tally.Tally = {}
         tally.add_rows(counted, len(rows))
+        hashed = 0
         for outcome in self._map(self._hash, rows):
             if isinstance(outcome, Reject):
                 tally.add_reject(counted, outcome.reason)
                 age = self._age(outcome)
                 yield beam.pvalue.TaggedOutput(_REJECTED, outcome)
             else:
+                hashed += 1
                 age = outcome[1].age
                 yield outcome
             if age is not None:
                 tally.add_age(counted, tally.LABELS, age)
         yield beam.pvalue.TaggedOutput(_TALLY, counted)
+        progress.add(_HASHING, done=len(rows), unit="rows")
+        progress.add(_DECODING, total=hashed, unit="images")
 
 
 def _in_order(picture: Tuple[bytes, Iterable[Candidate]]) -> List[Candidate]:
@@ -309,6 +318,7 @@ class _MakeExamples(_ImagesFn):
                     tally.add_example(counted, output, row.age, measured, zip(self._attribute_names, row.attributes))
                     yield beam.pvalue.TaggedOutput(output, example)
         yield beam.pvalue.TaggedOutput(_TALLY, counted)
+        progress.add(_DECODING, done=sum(map(len, pictures)), unit="images")
 
 
 def _csv_line(reject: Reject) -> str:
