@@ -1,5 +1,6 @@
 """Writes a verdict into a folder: `blessing.json` for programs and `report.html` for people."""
 
+import csv
 import json
 import os
 from typing import Any, Dict, List, Optional
@@ -85,6 +86,8 @@ def _count(value: Optional[int]) -> str:
 def _duration(seconds: Optional[float]) -> str:
     if seconds is None:
         return ""
+    if seconds < 0.1:
+        return "under 0.1 s"
     if seconds < 60:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
@@ -133,7 +136,7 @@ def _read_predictions(path: Optional[str]):
         return None, None
     try:
         return predictions.read(path), None
-    except (OSError, ValueError, IndexError) as error:
+    except (OSError, ValueError, IndexError, csv.Error) as error:
         return None, f"The predictions can't be read ({plain(str(error), 300)}): their charts are left out."
 
 

@@ -1,6 +1,5 @@
 """Says how to make a run again: one command with the whole configuration in it."""
 
-import shlex
 from typing import Any, Dict
 
 import yaml
@@ -22,4 +21,4 @@ def command(configuration: Dict[str, Any]) -> str:
     end = _END
     while end in text:
         end += "_"
-    return f"cat > {_FILE} <<{shlex.quote(end) if end != shlex.quote(end) else repr(end)}\n{text}{end}\nage-pipeline run --config {_FILE}"
+    return f"cat > {_FILE} <<'{end}'\n{text}{end}\nage-pipeline run --config {_FILE}"

@@ -2,6 +2,7 @@
 
 import base64
 import dataclasses
+import functools
 import hashlib
 from typing import Dict, Iterable, Iterator, List, Tuple
 
@@ -45,29 +46,29 @@ class Thumbnails:
     across_ages: List[Face]
 
 
-class _Cutter:
-    """Makes thumbnails of encoded photographs."""
+@functools.lru_cache(maxsize=None)
+def _thumbnail():
+    """Returns the function from an encoded photograph to its thumbnail as JPEG; traced once a process."""
+    import tensorflow as tf
 
-    def __init__(self):
-        import tensorflow as tf
+    from components import image_decoding
 
-        from components import image_decoding
+    @tf.function(input_signature=[tf.TensorSpec([], tf.string)])
+    def thumbnail(encoded):
+        return tf.io.encode_jpeg(image_decoding.decode_to_square(encoded, SIDE), quality=_QUALITY, optimize_size=True)
 
-        self._unusable = tf.errors.InvalidArgumentError
+    return thumbnail
 
-        @tf.function(input_signature=[tf.TensorSpec([], tf.string)])
-        def thumbnail(encoded):
-            return tf.io.encode_jpeg(image_decoding.decode_to_square(encoded, SIDE), quality=_QUALITY, optimize_size=True)
 
-        self._thumbnail = thumbnail
+def _cut(example) -> str:
+    """Returns the thumbnail of an example as a `data:` address, empty where it holds no photograph."""
+    import tensorflow as tf
 
-    def cut(self, encoded: bytes) -> str:
-        """Returns a `data:` address, empty for a file that is no photograph."""
-        try:
-            jpeg = self._thumbnail(encoded).numpy()
-        except self._unusable:
-            return ""
-        return "data:image/jpeg;base64," + base64.b64encode(jpeg).decode("ascii")
+    try:
+        jpeg = _thumbnail()(example[features.IMAGE_ENCODED].bytes_list.value[0]).numpy()
+    except tf.errors.InvalidArgumentError:
+        return ""
+    return "data:image/jpeg;base64," + base64.b64encode(jpeg).decode("ascii")
 
 
 def _split_files(examples: str, split: str) -> List[str]:
@@ -93,8 +94,7 @@ def _rank(sha256: str) -> bytes:
 class _AcrossAges:
     """Keeps the photographs with the lowest ranks in each decade; a photograph is decoded when it gets in."""
 
-    def __init__(self, cutter: _Cutter):
-        self._cutter = cutter
+    def __init__(self):
         self._kept: Dict[int, List[Tuple[bytes, Face]]] = {}
 
     def offer(self, example, sha256: str) -> None:
@@ -103,7 +103,7 @@ class _AcrossAges:
         rank = _rank(sha256)
         if len(kept) == PER_DECADE and rank > kept[-1][0]:
             return
-        source = self._cutter.cut(example[features.IMAGE_ENCODED].bytes_list.value[0])
+        source = _cut(example)
         if source:
             name = example[features.IMAGE_FILENAME].bytes_list.value[0].decode("utf-8", "replace")
             kept.append((rank, Face(file_name=name, age=age, source=source)))
@@ -129,8 +129,7 @@ def cut(examples: str, wanted: Iterable[str]) -> Thumbnails:
     """
     import tensorflow as tf
 
-    cutter = _Cutter()
-    missing, found, across = set(wanted), {}, _AcrossAges(cutter)
+    missing, found, across = set(wanted), {}, _AcrossAges()
     try:
         for split in features.SPLITS:
             for number, example in enumerate(_records(examples, split)):
@@ -141,7 +140,7 @@ def cut(examples: str, wanted: Iterable[str]) -> Thumbnails:
                     across.offer(example, sha256)
                 if split == features.TEST and sha256 in missing:
                     missing.remove(sha256)
-                    found[sha256] = cutter.cut(example[features.IMAGE_ENCODED].bytes_list.value[0])
+                    found[sha256] = _cut(example)
     except tf.errors.OpError as error:
         raise OSError(f"{examples}: the examples can't be read: {error.message}") from error
     return Thumbnails(by_sha256=found, across_ages=across.faces())
