@@ -6,8 +6,9 @@ import os
 from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 
-from components import data_facts, prediction_errors, predictions_file, report_page, storage, verdict
+from components import data_facts, prediction_errors, predictions_file, storage, verdict
 from components.age_evaluator import evaluation_result
+from components.report import model_card, page
 from schemas import features
 
 
@@ -65,8 +66,8 @@ class Executor(base_executor.BaseExecutor):
                 "examples": single["examples"].uri,
                 "evaluation": single["evaluation"].uri,
                 "predictions": predictions_path,
-                "report": os.path.join(directory, report_page.REPORT_FILE),
+                "report": os.path.join(directory, page.REPORT_FILE),
             },
         )
-        report_page.write(made, directory)
-        report_page.write(made, artifact_utils.get_single_uri(output_dict["report"]))
+        made["paths"]["model_card"] = model_card.write(made)
+        page.write(made, directory, artifact_utils.get_single_uri(output_dict["report"]))

@@ -11,8 +11,9 @@ from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 from tfx.utils import io_utils
 
-from components import data_facts, report_page, storage, verdict
+from components import data_facts, storage, verdict
 from components.data_gate import anomalies_in_words
+from components.report import page
 from schemas import features
 from schemas.bad_input import BadInput
 
@@ -137,7 +138,7 @@ class Executor(base_executor.BaseExecutor):
         rejects = artifact_utils.get_single_uri(input_dict["rejects"])
         paths = {
             "rejects": os.path.join(rejects, data_facts.REJECTS_FILE),
-            "report": os.path.join(directory, report_page.REPORT_FILE),
+            "report": os.path.join(directory, page.REPORT_FILE),
             "examples": artifact_utils.get_single_uri(input_dict["examples"]),
         }
         stopped = verdict.stopped_by_data_gate(
@@ -147,7 +148,7 @@ class Executor(base_executor.BaseExecutor):
             run_facts=run_facts,
             paths=paths,
         )
-        report_page.write(stopped, directory)
+        page.write(stopped, directory)
         raise BadInput(
             "The data gate stopped the run before training:\n"
             + "\n".join(f"  - {reason}" for reason in reasons)

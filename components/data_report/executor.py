@@ -6,7 +6,8 @@ import os
 from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 
-from components import data_facts, report_page, verdict
+from components import data_facts, verdict
+from components.report import page
 
 
 class Executor(base_executor.BaseExecutor):
@@ -26,8 +27,7 @@ class Executor(base_executor.BaseExecutor):
             paths={
                 "rejects": os.path.join(rejects, data_facts.REJECTS_FILE),
                 "examples": artifact_utils.get_single_uri(input_dict["examples"]),
-                "report": os.path.join(directory, report_page.REPORT_FILE),
+                "report": os.path.join(directory, page.REPORT_FILE),
             },
         )
-        report_page.write(made, directory)
-        report_page.write(made, artifact_utils.get_single_uri(output_dict["report"]))
+        page.write(made, directory, artifact_utils.get_single_uri(output_dict["report"]))
