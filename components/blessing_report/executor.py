@@ -49,10 +49,15 @@ class Executor(base_executor.BaseExecutor):
             training=training,
             paths={
                 "model": model_path,
-                "rejects": os.path.join(single["rejects"].uri, "rejects.csv"),
-                "evaluation": single["evaluation"].uri,
+                "rejects": storage.published_uri(os.path.join(single["rejects"].uri, "rejects.csv")),
+                "evaluation": storage.published_uri(single["evaluation"].uri),
                 "report": os.path.join(directory, report_page.REPORT_FILE),
             },
         )
         report_page.write(made, directory)
-        report_page.write(made, artifact_utils.get_single_uri(output_dict["report"]))
+        report = artifact_utils.get_single_uri(output_dict["report"])
+        report_page.write(made, report)
+        page = artifact_utils.get_single_instance(output_dict["page"])
+        storage.make_directory(page.uri)
+        page.uri = os.path.join(page.uri, "page.html")
+        storage.write_text(page.uri, storage.read_bytes(os.path.join(report, report_page.REPORT_FILE)).decode())

@@ -122,9 +122,9 @@ class Executor(base_executor.BaseExecutor):
         )
 
     def _stop(self, problems, counts, rejects, exec_properties):
-        run_id = self._context.pipeline_run_id
+        run_id = exec_properties["run_id"] or self._context.pipeline_run_id
         directory = os.path.join(exec_properties["report_dir"], run_id)
-        rejects_path = os.path.join(rejects.uri, "rejects.csv")
+        rejects_path = storage.published_uri(os.path.join(rejects.uri, "rejects.csv"))
         report_path = os.path.join(directory, report_page.REPORT_FILE)
         stopped = verdict.stopped_by_data_gate(
             run_id=run_id,
