@@ -154,6 +154,8 @@ def test_platform_configuration_is_what_kfp_kubernetes_declares(documents):
         "activeDeadlineSeconds": "7200",
     }
     known = {field.json_name for field in kubernetes_executor_config_pb2.KubernetesExecutorConfig.DESCRIPTOR.fields}
+    if "tolerations" in known:
+        assert set(trainer) <= known
     for configured in executors.values():
         # The compatible stack's kfp-kubernetes is older than some of the fields.
         json_format.ParseDict(
