@@ -5,6 +5,7 @@ import pathlib
 import shutil
 import subprocess
 import sys
+import sysconfig
 import zipfile
 
 import pytest
@@ -15,7 +16,9 @@ PACKAGES = ("components", "pipeline", "schemas")
 
 @pytest.fixture(scope="session")
 def installed_package(tmp_path_factory) -> pathlib.Path:
-    """A directory that holds the wheel's content and nothing of the checkout."""
+    """A directory that holds the wheel's content and nothing of the checkout; in an image, where it is installed."""
+    if os.environ.get("AGE_PIPELINE_INSTALLED"):
+        return pathlib.Path(sysconfig.get_path("purelib"))
     build = tmp_path_factory.mktemp("build")
     for name in PACKAGES:
         shutil.copytree(CHECKOUT / name, build / name, ignore=shutil.ignore_patterns("__pycache__"))
