@@ -12,6 +12,8 @@ CONFIG ?=
 WORKDIR ?=
 ## SET='a.b=c …' values that override the configuration's
 SET ?=
+## TREE=DIR      where image-tree makes its tree (/var/tmp/age-image)
+TREE ?= /var/tmp/age-image
 ## ARGS='…'      further arguments, for the command that the target runs
 ARGS ?=
 
@@ -28,7 +30,7 @@ RUN_OPTIONS = --config $(call quote,CONFIG) \
 	$(foreach override,$(value SET),--set '$(subst ','\'',$(override))')
 
 MAKEFLAGS += --no-print-directory
-.PHONY: help setup run test bench lock clean
+.PHONY: help setup run test bench lock image-tree clean
 
 help: ## List the targets and their parameters
 	@echo 'Targets:'
@@ -50,6 +52,9 @@ bench: setup ## Measure ingestion and training side by side
 
 lock: ## Resolve the lock files again; ARGS=--upgrade for newer versions
 	@sh locks/lock.sh $(call quote,VENV) $(value ARGS)
+
+image-tree: ## Run the Dockerfile's commands in a fresh Debian 13 tree TREE= (needs root and debootstrap)
+	@python3 deploy/image_tree.py $(call quote,TREE) $(value ARGS)
 
 clean: ## Remove the environment and what building and testing left; runs stay
 	@if [ -e $(call quote,VENV)/.age-pipeline ]; then rm -rf $(call quote,VENV); fi

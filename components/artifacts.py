@@ -22,3 +22,18 @@ class BlessingReport(artifact.Artifact):
     """The verdict of a run: `blessing.json` and `report.html`."""
 
     TYPE_NAME = "age.BlessingReport"
+
+
+class Metrics(artifact.Artifact):
+    """Numbers as custom properties. Under this name Kubeflow's run page shows them in a table."""
+
+    TYPE_NAME = "system.Metrics"
+
+
+class HtmlPage(artifact.Artifact):
+    """One HTML file, `page.html`. Under this name Kubeflow's run page shows it."""
+
+    TYPE_NAME = "system.HTML"
+
+
+OWN_TYPES = (Rejects, GateReport, BlessingReport, Metrics, HtmlPage)

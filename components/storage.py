@@ -5,7 +5,7 @@ import errno
 import io
 import os
 import shutil
-from typing import Iterable
+from typing import Dict, Iterable
 
 
 def is_remote(path: str) -> bool:
@@ -17,6 +17,22 @@ def _gfile():
     import tensorflow as tf
 
     return tf.io.gfile
+
+
+_published: Dict[str, str] = {}
+
+
+def publish_as(local_path: str, uri: str) -> None:
+    """Remembers that what a step finds or writes at a local path is known to everybody else by a URI."""
+    _published[local_path] = uri
+
+
+def published_uri(path: str) -> str:
+    """Returns the name under which others find a path: on Kubeflow, steps see local copies of artifacts."""
+    for local_path, uri in _published.items():
+        if path == local_path or path.startswith(local_path + "/"):
+            return uri + path[len(local_path) :]
+    return path
 
 
 def join(directory: str, *parts: str) -> str:

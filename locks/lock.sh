@@ -28,4 +28,7 @@ compile locks/compatible.txt locks/compatible.in setup.py --extra test \
     --python-version 3.10 --python-platform x86_64-manylinux_2_28 "$@"
 # Universal: one file for Python 3.11 to 3.13, with markers where they differ.
 compile locks/current.txt locks/current.in setup.py --extra test --universal --python-version 3.11 "$@"
+# shellcheck disable=SC2046 # one word for each option and package
+compile locks/current-cuda.txt locks/current-cuda.in --constraint locks/current.txt --universal --python-version 3.11 \
+    $(sed -n 's/^\([a-z0-9][a-z0-9.-]*\)==.*/--no-emit-package \1/p' locks/current.txt) "$@"
 compile locks/uv.txt locks/uv.in --universal --python-version 3.8 "$@"

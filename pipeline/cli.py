@@ -131,6 +131,61 @@ def predict(images, model, config, workdir, overrides):
         raise BadInput("No age could be read from:\n" + "\n".join(f"  {line}" for line in unreadable))
 
 
+@cli.command("compile")
+@click.option("-o", "--output", metavar="FILE", required=True, help="Where the specification goes, such as age_pipeline.yaml.")
+@_configured
+def compile_pipeline(output, config, workdir, overrides):
+    """Compile the pipeline for Kubeflow Pipelines."""
+    from pipeline import configuration
+    from pipeline.kubeflow import compiler
+
+    text = compiler.compile_specification(configuration.load(config, overrides, workdir=workdir, for_cluster=True))
+    try:
+        with open(output, "w", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise BadInput(f"{output}: can't be written: {error.strerror}.") from error
+    _say(f"{output}: upload it to Kubeflow Pipelines, or let 'age-pipeline submit' do so.")
+
+
+@cli.command()
+@click.option("--host", metavar="URL", required=True, help="Address of Kubeflow Pipelines, such as http://localhost:8080.")
+@click.option("--experiment", metavar="NAME", help="Where the run belongs (kubeflow.experiment).")
+@click.option("--param", "assignments", metavar="NAME=VALUE", multiple=True, help="A parameter of the run, such as epochs=5.")
+@click.option("--recurring", metavar="CRON", help="Start it again and again, such as '0 3 * * 1'.")
+@click.option("--wait", is_flag=True, help="Follow the run, and end with its verdict as exit status.")
+@_configured
+def submit(host, experiment, assignments, recurring, wait, config, workdir, overrides):
+    """Compile the pipeline, upload it to Kubeflow Pipelines and start a run."""
+    from pipeline import configuration
+    from pipeline.kubeflow import compiler, submission
+
+    if recurring and wait:
+        raise BadInput("--recurring and --wait: a recurring run has no end to wait for. Leave one of them out.")
+    cron = submission.six_field_cron(recurring) if recurring else None
+    configured = configuration.load(config, overrides, workdir=workdir, for_cluster=True)
+    connected = submission.Submission(host, configured.kubeflow, _say)
+    experiment_id = connected.experiment(experiment or configured.kubeflow.experiment)
+    specification = compiler.compile_specification(configured)
+    parameters = submission.read_parameters(assignments, submission.declared_parameters(specification))
+    pipeline_id, version_id = connected.upload(specification)
+    if cron:
+        connected.start_recurring(experiment_id, pipeline_id, version_id, parameters, cron)
+        return
+    run_id = connected.start(experiment_id, pipeline_id, version_id, parameters)
+    if wait:
+        ending = connected.wait(run_id)
+        _say(f"The run ended: {ending}.")
+        sys.exit(
+            {
+                submission.BLESSED: EXIT_DONE,
+                submission.NOT_BLESSED: EXIT_NOT_BLESSED,
+                submission.STOPPED: EXIT_BAD_INPUT,
+                submission.FAILED: EXIT_FAILED,
+            }[ending]
+        )
+
+
 @cli.command("sample-data")
 @click.argument("directory")
 @click.option("--count", default=1500, show_default=True, help="Number of faces.")
@@ -179,10 +234,11 @@ def main() -> None:
         sys.exit(EXIT_FAILED)
     except Exception as error:
         from pipeline import local_runner
+        from pipeline.kubeflow import submission
 
         if isinstance(error, local_runner.RunStopped):
             click.echo(inert_lines(error), err=True)
-        elif isinstance(error, local_runner.RunFailed):
+        elif isinstance(error, (local_runner.RunFailed, submission.SubmissionFailed)):
             click.echo(f"Error: {inert_lines(error)}", err=True)
         else:
             click.echo(

@@ -9,6 +9,7 @@ import yaml
 
 from components.age_evaluator.settings import EvaluatorSettings
 from components.trainer.settings import TrainerSettings
+from pipeline.kubeflow.settings import KubeflowSettings
 from schemas import features
 from schemas.bad_input import BadInput
 
@@ -110,6 +111,7 @@ class Configuration(_Section):
     report: Report = Report()
     beam: Beam = Beam()
     serving: Serving = Serving()
+    kubeflow: KubeflowSettings = KubeflowSettings()
 
     @property
     def serving_dir(self) -> str:
@@ -226,6 +228,7 @@ def load(
     overrides: List[str] = (),
     data_dir: Optional[str] = None,
     workdir: Optional[str] = None,
+    for_cluster: bool = False,
 ) -> Configuration:
     """Loads and validates a configuration.
 
@@ -234,6 +237,7 @@ def load(
         overrides: texts `a.b=c`, applied in order.
         data_dir: replaces `data.dir`.
         workdir: replaces `workdir`.
+        for_cluster: paths are those of containers and stay as they are; only `data.schema_file` is read here.
 
     Returns:
         The configuration, with absolute local paths.
@@ -255,7 +259,7 @@ def load(
         configuration = Configuration.model_validate(content, strict=True)
     except pydantic.ValidationError as error:
         raise BadInput("\n".join(_sentence(found, source) for found in error.errors())) from error
-    return _with_absolute_paths(configuration)
+    return configuration if for_cluster else _with_absolute_paths(configuration)
 
 
 def _with_absolute_paths(configuration: Configuration) -> Configuration:

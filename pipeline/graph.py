@@ -1,8 +1,9 @@
 """The graph of the pipeline: one function, one component a paragraph, for every runner."""
 
+import dataclasses
 import json
 import os
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Optional
 
 from tfx import v1 as tfx
 from tfx.dsl.components.base import base_node
@@ -10,19 +11,19 @@ from tfx.orchestration import metadata, pipeline
 
 from components import verdict
 from components.age_evaluator.component import AgeEvaluator
+from components.age_pusher.component import AgePusher
 from components.age_schema_gen.component import AgeSchemaGen
 from components.blessing_report.component import BlessingReport
 from components.champion.component import Champion
 from components.data_gate.component import DataGate
 from components.data_report.component import DataReport
 from components.face_example_gen.component import FaceExampleGen
-from components.trainer.settings import TrainerInputs
+from components.trainer.component import AgeTrainer
 from pipeline.configuration import Configuration, splits_in_order
 from pipeline.run_facts import RunFacts
-from schemas import age_schema, features
+from schemas import age_schema
 
 PIPELINE_NAME = "age"
-TRAINER_FUNCTION = "components.trainer.run_fn.run_fn"
 
 
 def metadata_path(workdir: str) -> str:
@@ -33,7 +34,44 @@ def report_dir(workdir: str) -> str:
     return os.path.join(workdir, "reports")
 
 
-def _facts_for_the_report(configuration: Configuration, facts: RunFacts) -> str:
+@dataclasses.dataclass(frozen=True)
+class RunParameters:
+    """What people change from run to run: values of the configuration, or Kubeflow's pipeline parameters.
+
+    Attributes:
+        data_dir: `data.dir`.
+        serving_dir: `serving.dir`.
+        epochs: `trainer.epochs`.
+        learning_rate: `trainer.learning_rate`.
+        max_mae: `evaluator.max_mae`, years.
+        run_id: the run's name, where the runner does not tell it to the steps.
+    """
+
+    data_dir: Any
+    serving_dir: Any
+    epochs: Any
+    learning_rate: Any
+    max_mae: Any
+    run_id: str = ""
+
+
+def parameters_of(configuration: Configuration) -> RunParameters:
+    """Returns the values that a configuration gives."""
+    return RunParameters(
+        data_dir=configuration.data.dir,
+        serving_dir=configuration.serving_dir,
+        epochs=configuration.trainer.epochs,
+        learning_rate=configuration.trainer.learning_rate,
+        max_mae=configuration.evaluator.max_mae,
+    )
+
+
+def shown_configuration(configuration: Configuration) -> Dict[str, Any]:
+    """Returns the configuration without what only says how to reach Kubeflow and where steps run there."""
+    return configuration.model_dump(exclude={"kubeflow"})
+
+
+def facts_for_the_report(configuration: Configuration, facts: RunFacts) -> str:
     evaluator = configuration.evaluator
     return json.dumps(
         {
@@ -44,33 +82,28 @@ def _facts_for_the_report(configuration: Configuration, facts: RunFacts) -> str:
             "kind": facts.kind,
             "data_dir": configuration.data.dir,
             "metadata_path": metadata_path(configuration.workdir),
-            "configuration": configuration.model_dump(),
+            "configuration": shown_configuration(configuration),
         },
         sort_keys=True,
     )
 
 
-def _provenance(configuration: Configuration, facts: RunFacts) -> Dict[str, Any]:
-    return {
-        "recipe": facts.recipe,
-        "data_fingerprint": facts.data_fingerprint,
-        "weights_digest": facts.weights_digest,
-        "trainer": configuration.trainer.model_dump(),
-    }
-
-
-def components(configuration: Configuration, facts: RunFacts) -> List[base_node.BaseNode]:
+def components(
+    configuration: Configuration, facts: RunFacts, parameters: Optional[RunParameters] = None
+) -> List[base_node.BaseNode]:
     """Returns the components of the pipeline, or of its data part for a look at the data.
 
     Args:
         configuration: what the run shall do.
         facts: what it knows of itself.
+        parameters: what replaces values of the configuration when the run begins; None for those values.
     """
-    run_facts = _facts_for_the_report(configuration, facts)
+    parameters = parameters or parameters_of(configuration)
+    run_facts = facts.for_the_report or facts_for_the_report(configuration, facts)
     reports = report_dir(configuration.workdir)
 
     example_gen = FaceExampleGen(
-        data_dir=configuration.data.dir,
+        data_dir=parameters.data_dir,
         data_fingerprint=facts.data_fingerprint,
         splits=splits_in_order(configuration.data.splits),
         limits=age_schema.limits(age_schema.parse(facts.schema_text, "the age schema")),
@@ -95,6 +128,7 @@ def components(configuration: Configuration, facts: RunFacts) -> List[base_node.
         max_reject_fraction=configuration.data.max_reject_fraction,
         report_dir=reports,
         run_facts=run_facts,
+        run_id=parameters.run_id,
     )
 
     data_part = [example_gen, schema_gen, statistics_gen, example_validator, data_gate]
@@ -109,21 +143,19 @@ def components(configuration: Configuration, facts: RunFacts) -> List[base_node.
         data_report.add_upstream_node(data_gate)
         return [*data_part, data_report]
 
-    trainer = tfx.components.Trainer(
-        run_fn=TRAINER_FUNCTION,
+    trainer = AgeTrainer(
         examples=example_gen.outputs["examples"],
-        train_args=tfx.proto.TrainArgs(splits=[features.TRAIN]),
-        eval_args=tfx.proto.EvalArgs(splits=[features.VALIDATION]),
-        custom_config=TrainerInputs(
-            settings=configuration.trainer,
-            feature_cache_dir=os.path.join(configuration.workdir, "feature_cache"),
-            weights_digest=facts.weights_digest,
-            provenance=_provenance(configuration, facts),
-        ).model_dump(),
-    )
+        settings=configuration.trainer,
+        epochs=parameters.epochs,
+        learning_rate=parameters.learning_rate,
+        feature_cache_dir=os.path.join(configuration.workdir, "feature_cache"),
+        data_fingerprint=facts.data_fingerprint,
+        weights_digest=facts.weights_digest,
+        recipe=facts.recipe,
+    ).with_id("Trainer")
     trainer.add_upstream_node(data_gate)
 
-    champion = Champion(serving_dir=configuration.serving_dir, version=facts.champion_version)
+    champion = Champion(serving_dir=parameters.serving_dir, version=facts.champion_version)
     champion.add_upstream_node(data_gate)
 
     evaluator = AgeEvaluator(
@@ -133,15 +165,14 @@ def components(configuration: Configuration, facts: RunFacts) -> List[base_node.
         model=trainer.outputs["model"],
         settings=configuration.evaluator,
         baseline_model=champion.outputs["model"],
+        max_mae=parameters.max_mae,
     )
 
-    pusher = tfx.components.Pusher(
+    pusher = AgePusher(
         model=trainer.outputs["model"],
         model_blessing=evaluator.outputs["blessing"],
-        push_destination=tfx.proto.PushDestination(
-            filesystem=tfx.proto.PushDestination.Filesystem(base_directory=configuration.serving_dir)
-        ),
-    )
+        serving_dir=parameters.serving_dir,
+    ).with_id("Pusher")
 
     report = BlessingReport(
         examples=example_gen.outputs["examples"],

@@ -1,6 +1,7 @@
 """The README says what is true of the configuration and the command line."""
 
 import pathlib
+import typing
 
 import pydantic
 import pytest
@@ -16,7 +17,7 @@ def keys(model, prefix=""):
     for name, field in model.model_fields.items():
         kinds = [field.annotation, *getattr(field.annotation, "__args__", ())]
         section = next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, pydantic.BaseModel)), None)
-        if section:
+        if section and typing.get_origin(field.annotation) not in (list, dict):
             yield from keys(section, f"{prefix}{name}.")
         elif field.default is None:
             yield f"{prefix}{name}", ""

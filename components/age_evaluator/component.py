@@ -7,6 +7,7 @@ from tfx.types import channel, component_spec, standard_artifacts
 
 from components.age_evaluator import executor
 from components.age_evaluator.settings import EvaluatorSettings
+from components.artifacts import Metrics
 
 
 class AgeEvaluatorSpec(component_spec.ComponentSpec):
@@ -28,6 +29,7 @@ class AgeEvaluatorSpec(component_spec.ComponentSpec):
     OUTPUTS = {
         "evaluation": component_spec.ChannelParameter(type=standard_artifacts.ModelEvaluation),
         "blessing": component_spec.ChannelParameter(type=standard_artifacts.ModelBlessing),
+        "metrics": component_spec.ChannelParameter(type=Metrics),
     }
 
 
@@ -43,6 +45,8 @@ class AgeEvaluator(base_beam_component.BaseBeamComponent):
     Outputs:
         evaluation: `ModelEvaluation`, TFMA's metrics by slice and validation result.
         blessing: `ModelBlessing`.
+        metrics: `Metrics`, the same metrics as properties: `mae`, `bias`, `within_5_years`, and those of the slices under
+            names such as `mae gender=female`.
 
     Args:
         examples: what FaceExampleGen wrote; the `test` split is measured.
@@ -50,6 +54,7 @@ class AgeEvaluator(base_beam_component.BaseBeamComponent):
         schema: what AgeSchemaGen published.
         model: the candidate.
         settings: thresholds and slices.
+        max_mae: replaces `settings.max_mae`, where it is a pipeline parameter.
         baseline_model: the champion, or an artifact without a model.
     """
 
@@ -64,6 +69,7 @@ class AgeEvaluator(base_beam_component.BaseBeamComponent):
         model: channel.BaseChannel,
         settings: EvaluatorSettings,
         baseline_model: Optional[channel.BaseChannel] = None,
+        max_mae: Optional[float] = None,
     ):
         super().__init__(
             AgeEvaluatorSpec(
@@ -72,7 +78,7 @@ class AgeEvaluator(base_beam_component.BaseBeamComponent):
                 schema=schema,
                 model=model,
                 baseline_model=baseline_model,
-                max_mae=settings.max_mae,
+                max_mae=settings.max_mae if max_mae is None else max_mae,
                 min_examples=settings.min_examples,
                 max_regression=settings.max_regression,
                 slicing=settings.model_dump_json(
@@ -80,5 +86,6 @@ class AgeEvaluator(base_beam_component.BaseBeamComponent):
                 ),
                 evaluation=channel.Channel(type=standard_artifacts.ModelEvaluation),
                 blessing=channel.Channel(type=standard_artifacts.ModelBlessing),
+                metrics=channel.Channel(type=Metrics),
             )
         )

@@ -1,6 +1,7 @@
 """The work of AgeEvaluator."""
 
 import json
+import math
 import os
 from typing import Any, Dict
 
@@ -10,9 +11,12 @@ from tfx.components.statistics_gen import stats_artifact_utils
 from tfx.types import artifact_utils
 from tfx.utils import path_utils, proto_utils
 
-from components import storage
-from components.age_evaluator import evaluation_config, extractors, predictions_writer
+from components import run_parameters, storage
+from components.age_evaluator import evaluation_config, evaluation_result, extractors, predictions_writer
+from components.age_evaluator.settings import EvaluatorSettings
 from schemas import features
+
+SHOWN_METRICS = ("mae", "bias", "within_5_years")
 
 
 def _statistics(artifact) -> Dict[str, Any]:
@@ -35,12 +39,28 @@ def _holds_model(artifact) -> bool:
     return storage.exists(os.path.join(path_utils.serving_model_dir(artifact.uri), "saved_model.pb"))
 
 
+def _record_metrics(evaluation_dir: str, artifact) -> None:
+    """Puts what was measured into the properties of an artifact; what is not a number is left out."""
+    result = evaluation_result.read(evaluation_dir)
+    measured = [("", result.metrics)]
+    measured += [(f" {entry['feature']}={entry['value']}", entry) for entry in result.slices]
+    for where, metrics in measured:
+        for name in SHOWN_METRICS:
+            if math.isfinite(metrics.get(name, math.nan)):
+                artifact.set_float_custom_property(name + where, metrics[name])
+
+
 class Executor(tfx_evaluator.Executor):
     """TFX's Evaluator under a configuration made from plain parameters and the data's own columns."""
 
     def Do(self, input_dict, output_dict, exec_properties):
-        """Evaluates the candidate (and the baseline, when there is one) on the test split; keeps what it predicted."""
+        """Evaluates the candidate (and the baseline, when there is one) on the test split; keeps what it predicted.
+
+        Raises:
+            BadInput: a threshold is out of range.
+        """
         slicing = json.loads(exec_properties["slicing"])
+        run_parameters.with_parameters(EvaluatorSettings, slicing, max_mae=exec_properties["max_mae"])
         examples = artifact_utils.get_single_instance(input_dict["examples"])
         attributes = json.loads(examples.get_string_custom_property(features.ATTRIBUTES_PROPERTY))
         statistics = _statistics(artifact_utils.get_single_instance(input_dict["statistics"]))
@@ -74,3 +94,6 @@ class Executor(tfx_evaluator.Executor):
                     "module_path": extractors.__name__,
                 },
             )
+        _record_metrics(
+            artifact_utils.get_single_uri(output_dict["evaluation"]), artifact_utils.get_single_instance(output_dict["metrics"])
+        )

@@ -24,7 +24,10 @@ class BlessingReportSpec(component_spec.ComponentSpec):
         "champion": component_spec.ChannelParameter(type=standard_artifacts.Model),
         "pushed_model": component_spec.ChannelParameter(type=standard_artifacts.PushedModel),
     }
-    OUTPUTS = {"report": component_spec.ChannelParameter(type=artifacts.BlessingReport)}
+    OUTPUTS = {
+        "report": component_spec.ChannelParameter(type=artifacts.BlessingReport),
+        "page": component_spec.ChannelParameter(type=artifacts.HtmlPage),
+    }
 
 
 class BlessingReport(base_component.BaseComponent):
@@ -34,6 +37,7 @@ class BlessingReport(base_component.BaseComponent):
 
     Outputs:
         report: `BlessingReport`, the same two files.
+        page: `HtmlPage`, the report once more, where Kubeflow's run page finds it.
 
     Args:
         examples: what FaceExampleGen wrote.
@@ -77,5 +81,6 @@ class BlessingReport(base_component.BaseComponent):
                 run_facts=run_facts,
                 min_slice_examples=min_slice_examples,
                 report=channel.Channel(type=artifacts.BlessingReport),
+                page=channel.Channel(type=artifacts.HtmlPage),
             )
         )

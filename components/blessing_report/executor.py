@@ -62,12 +62,17 @@ class Executor(base_executor.BaseExecutor):
             training=training,
             paths={
                 "model": model_path,
-                "rejects": os.path.join(single["rejects"].uri, data_facts.REJECTS_FILE),
+                "rejects": storage.published_uri(os.path.join(single["rejects"].uri, data_facts.REJECTS_FILE)),
                 "examples": single["examples"].uri,
-                "evaluation": single["evaluation"].uri,
+                "evaluation": storage.published_uri(single["evaluation"].uri),
                 "predictions": predictions_path,
                 "report": os.path.join(directory, page.REPORT_FILE),
             },
         )
         made["paths"]["model_card"] = model_card.write(made)
-        page.write(made, directory, artifact_utils.get_single_uri(output_dict["report"]))
+        report = artifact_utils.get_single_uri(output_dict["report"])
+        page.write(made, directory, report)
+        html = artifact_utils.get_single_instance(output_dict["page"])
+        storage.make_directory(html.uri)
+        html.uri = os.path.join(html.uri, "page.html")
+        storage.write_text(html.uri, storage.read_bytes(os.path.join(report, page.REPORT_FILE)).decode())

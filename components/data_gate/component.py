@@ -14,6 +14,7 @@ class DataGateSpec(component_spec.ComponentSpec):
         "max_reject_fraction": component_spec.ExecutionParameter(type=float),
         "report_dir": component_spec.ExecutionParameter(type=str),
         "run_facts": component_spec.ExecutionParameter(type=str),
+        "run_id": component_spec.ExecutionParameter(type=str),
     }
     INPUTS = {
         "examples": component_spec.ChannelParameter(type=standard_artifacts.Examples),
@@ -47,6 +48,7 @@ class DataGate(base_component.BaseComponent):
         max_reject_fraction: share of rows, 0 to 1.
         report_dir: directory in which each run has a folder for its report.
         run_facts: facts about the run that its report repeats (see `components.verdict`), as JSON.
+        run_id: the run's name, where the runner does not tell it to the steps; then the gate runs for every run.
     """
 
     SPEC_CLASS = DataGateSpec
@@ -62,6 +64,7 @@ class DataGate(base_component.BaseComponent):
         max_reject_fraction: float,
         report_dir: str,
         run_facts: str = "{}",
+        run_id: str = "",
     ):
         super().__init__(
             DataGateSpec(
@@ -73,6 +76,7 @@ class DataGate(base_component.BaseComponent):
                 max_reject_fraction=max_reject_fraction,
                 report_dir=report_dir,
                 run_facts=run_facts,
+                run_id=run_id,
                 gate_report=channel.Channel(type=GateReport),
             )
         )

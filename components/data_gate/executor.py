@@ -132,7 +132,7 @@ class Executor(base_executor.BaseExecutor):
         )
 
     def _stop(self, reasons, anomalies, input_dict, exec_properties):
-        run_id = self._context.pipeline_run_id
+        run_id = exec_properties["run_id"] or self._context.pipeline_run_id
         run_facts: Dict[str, Any] = json.loads(exec_properties["run_facts"])
         directory = os.path.join(exec_properties["report_dir"], run_id)
         rejects = artifact_utils.get_single_uri(input_dict["rejects"])

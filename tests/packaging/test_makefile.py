@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-PARAMETERS = ("VENV", "STACK", "DATA", "CONFIG", "WORKDIR", "SET", "ARGS")
+PARAMETERS = ("VENV", "STACK", "DATA", "CONFIG", "WORKDIR", "SET", "TREE", "ARGS")
 
 
 def make(*arguments, path_first=None):

@@ -23,7 +23,10 @@ def age_pipeline(*arguments, cwd=ROOT):
     )
 
 
-@pytest.mark.parametrize("command", [(), ("run",), ("explore",), ("predict",), ("sample-data",), ("import-utkface",)])
+@pytest.mark.parametrize(
+    "command",
+    [(), ("run",), ("explore",), ("report",), ("compile",), ("submit",), ("predict",), ("sample-data",), ("import-utkface",)],
+)
 def test_help_answers_without_loading_libraries(command):
     started = time.monotonic()
     loaded = subprocess.run(
@@ -55,6 +58,10 @@ def test_help_answers_without_loading_libraries(command):
         (["run", "--set", "trainer.epochs=0"], "trainer.epochs is 0; input should be greater than or equal to 1"),
         (["run"], "data.dir is not set"),
         (["run", "--nonsense"], "No such option"),
+        (["compile", "-o", "age.yaml"], "kubeflow.image is not set"),
+        (["compile"], "Missing option '-o'"),
+        (["submit", "--host", "kubeflow"], "expected an address that begins with https://"),
+        (["submit"], "Missing option '--host'"),
         (["frobnicate"], "No such command"),
         (["predict", "--model", ".", "face.jpg"], "no SavedModel there"),
         (["predict", "--workdir", "work", "face.jpg"], "no model is being served there"),

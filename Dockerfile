@@ -1,0 +1,54 @@
+# syntax=docker/dockerfile:1
+# The image of every step on Kubeflow: Debian 13, Python 3.13, the current stack's locked packages, this project.
+#
+#   docker build -t age-pipeline:0.1.0 .                          CPU
+#   docker build -t age-pipeline:0.1.0-gpu --build-arg VARIANT=gpu .   the same, with CUDA 12 and cuDNN 9 for TensorFlow
+#
+# docs/kubeflow.md runs the same commands without a container engine.
+
+ARG VARIANT=cpu
+
+FROM debian:13-slim AS debian
+ENV LANG=C.UTF-8 PYTHONDONTWRITEBYTECODE=1
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends python3 ca-certificates \
+    && rm -rf /var/lib/apt/lists/*
+
+FROM debian AS installer
+# g++ and headers: one package (pyfarmhash) is compiled. venv: to install uv, whose hash is in locks/uv.txt.
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends python3-dev python3-venv g++ \
+    && rm -rf /var/lib/apt/lists/*
+COPY locks/uv.txt /build/locks/
+RUN python3 -m venv /build/uv \
+    && /build/uv/bin/pip install --no-cache-dir --require-hashes --no-deps --requirement /build/locks/uv.txt
+ENV PATH=/build/uv/bin:$PATH UV_LINK_MODE=copy UV_NO_CACHE=1
+
+FROM installer AS packages-cpu
+COPY locks/current.txt /build/locks/
+RUN uv venv --no-project --python /usr/bin/python3 /opt/age \
+    && uv pip sync --require-hashes --build-constraints /build/locks/current.txt --python /opt/age/bin/python \
+        /build/locks/current.txt
+
+FROM packages-cpu AS packages-gpu
+COPY locks/current-cuda.txt /build/locks/
+RUN uv pip install --no-deps --require-hashes --python /opt/age/bin/python --requirement /build/locks/current-cuda.txt
+
+FROM packages-${VARIANT} AS project
+COPY setup.py /build/project/
+COPY components /build/project/components
+COPY pipeline /build/project/pipeline
+COPY schemas /build/project/schemas
+RUN uv pip install --no-deps --no-build-isolation --python /opt/age/bin/python /build/project \
+    && uv pip check --python /opt/age/bin/python
+
+FROM debian AS image
+RUN useradd --uid 1000 --create-home age
+COPY --from=project /opt/age /opt/age
+COPY configs /opt/age/configs
+ENV PATH=/opt/age/bin:$PATH TF_CPP_MIN_LOG_LEVEL=2
+USER 1000
+WORKDIR /home/age
+# Kubeflow gives each step a command of its own; by hand, the image is `age-pipeline`.
+ENTRYPOINT ["age-pipeline"]
+CMD ["--help"]

@@ -1,0 +1,58 @@
+"""What a trained model depends on, as hashes."""
+
+import hashlib
+import json
+import os
+from typing import Dict, Optional
+
+from components.trainer.settings import TrainerSettings
+from schemas.bad_input import BadInput
+
+NO_FILE = ("imagenet", "none")
+"""Values of `trainer.weights` that name no file."""
+
+
+def weights_digest(weights: str) -> Optional[str]:
+    """Returns the SHA-256 of a weights file, or None for `imagenet` and `none`.
+
+    Raises:
+        BadInput: there is no such file.
+    """
+    if weights in NO_FILE:
+        return None
+    if not os.path.isfile(weights):
+        raise BadInput(
+            f"trainer.weights: {weights}: there is no such file. Expected 'imagenet', 'none' or the path of a Keras weights "
+            "file (.h5) without the top."
+        )
+    digest = hashlib.sha256()
+    with open(weights, "rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def recipe_digest(
+    data_fingerprint: str,
+    splits: Dict[str, float],
+    schema_text: str,
+    trainer: TrainerSettings,
+    weights: Optional[str],
+) -> str:
+    """Returns a hash over everything that the trained model depends on.
+
+    Args:
+        data_fingerprint: SHA-256 over labels and images.
+        splits: share of each split.
+        schema_text: the curated age schema.
+        trainer: the settings.
+        weights: digest of the weights file, or None when there is no file.
+    """
+    recipe = {
+        "data": data_fingerprint,
+        "splits": splits,
+        "schema": schema_text,
+        "trainer": trainer.model_dump(exclude={"weights"} if weights else None),
+        "weights": weights,
+    }
+    return hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,92 @@
+"""The work of RunStart."""
+
+import json
+
+from absl import logging
+from tfx.dsl.components.base import base_executor
+from tfx.types import artifact_utils
+
+from components import recipe, run_parameters, storage
+from components.age_evaluator.settings import EvaluatorSettings
+from components.champion import serving_directory
+from components.face_example_gen import fingerprint
+from components.trainer.settings import TrainerSettings
+from schemas import features
+from schemas.bad_input import BadInput
+
+
+def _with_parameters(configuration: dict, exec_properties: dict) -> dict:
+    """Returns the configuration of this run: what was compiled, under the run's parameters."""
+    data_dir, serving_dir = exec_properties["data_dir"], exec_properties["serving_dir"]
+    run_parameters.require_text(data_dir=data_dir, serving_dir=serving_dir)
+    trainer = run_parameters.with_parameters(
+        TrainerSettings,
+        configuration["trainer"],
+        epochs=exec_properties["epochs"],
+        learning_rate=exec_properties["learning_rate"],
+    )
+    evaluator = run_parameters.with_parameters(
+        EvaluatorSettings, configuration["evaluator"], max_mae=exec_properties["max_mae"]
+    )
+    if not storage.is_directory(data_dir):
+        raise BadInput(
+            f"The pipeline parameter data_dir is {data_dir}, and there is no such directory in the step's container. Expected "
+            "a directory with labels.csv and images: check the volume that should hold it (kubeflow.volumes)."
+        )
+    return {
+        **configuration,
+        "trainer": trainer.model_dump(),
+        "evaluator": evaluator.model_dump(),
+        "data": {**configuration["data"], "dir": data_dir},
+        "serving": {**configuration["serving"], "dir": serving_dir},
+    }
+
+
+class Executor(base_executor.BaseExecutor):
+    """Fingerprints the data and looks up the champion."""
+
+    def Do(self, input_dict, output_dict, exec_properties):
+        """Writes one value to each output.
+
+        Raises:
+            BadInput: a parameter is out of range, or the data directory, the label file or the weights file can't be used.
+        """
+        settings = json.loads(exec_properties["settings"])
+        configuration = _with_parameters(settings["configuration"], exec_properties)
+        fingerprinted = fingerprint.data_fingerprint(
+            configuration["data"]["dir"], exec_properties["fingerprint_memory"] or None
+        )
+        trainer = TrainerSettings.model_validate(configuration["trainer"])
+        weights_digest = recipe.weights_digest(trainer.weights)
+        digest = recipe.recipe_digest(
+            fingerprinted.content,
+            {split: configuration["data"]["splits"][split] for split in features.SPLITS},
+            settings["schema_text"],
+            trainer,
+            weights_digest,
+        )
+        champion = serving_directory.champion(configuration["serving"]["dir"], digest)
+        found = {
+            "data_fingerprint": fingerprinted.content,
+            "weights_digest": weights_digest or "",
+            "recipe": digest,
+            "champion_version": champion.version if champion else 0,
+            "run_facts": json.dumps(
+                {
+                    **settings["run_facts"],
+                    "thresholds": {**settings["run_facts"]["thresholds"], "max_mae": configuration["evaluator"]["max_mae"]},
+                    "data_fingerprint": fingerprinted.content,
+                    "data_dir": configuration["data"]["dir"],
+                    "configuration": configuration,
+                },
+                sort_keys=True,
+            ),
+        }
+        for name, value in found.items():
+            artifact_utils.get_single_instance(output_dict[name]).value = value
+        logging.info(
+            "%d rows, data fingerprint %s, champion %s.",
+            fingerprinted.rows,
+            fingerprinted.content,
+            champion.path if champion else "none",
+        )

@@ -1,0 +1,52 @@
+"""The work of AgeTrainer."""
+
+import json
+
+from tfx.components.trainer import executor as tfx_trainer
+from tfx.proto import trainer_pb2
+from tfx.utils import json_utils, proto_utils
+
+from components import run_parameters
+from components.trainer.settings import TrainerInputs, TrainerSettings
+from schemas import features
+
+RUN_FUNCTION = "components.trainer.run_fn.run_fn"
+
+
+class Executor(tfx_trainer.GenericExecutor):
+    """TFX's Trainer under a configuration made from plain parameters."""
+
+    def Do(self, input_dict, output_dict, exec_properties):
+        """Trains on `train`, with `validation` for early stopping, and exports the model.
+
+        Raises:
+            BadInput: a parameter is out of range; and what `run_fn` raises.
+        """
+        settings = run_parameters.with_parameters(
+            TrainerSettings,
+            json.loads(exec_properties["settings"]),
+            epochs=exec_properties["epochs"],
+            learning_rate=exec_properties["learning_rate"],
+        )
+        weights_digest = exec_properties["weights_digest"] or None
+        inputs = TrainerInputs(
+            settings=settings,
+            feature_cache_dir=exec_properties["feature_cache_dir"],
+            weights_digest=weights_digest,
+            provenance={
+                "recipe": exec_properties["recipe"],
+                "data_fingerprint": exec_properties["data_fingerprint"],
+                "weights_digest": weights_digest,
+                "trainer": settings.model_dump(),
+            },
+        )
+        super().Do(
+            input_dict,
+            output_dict,
+            {
+                "run_fn": RUN_FUNCTION,
+                "train_args": proto_utils.proto_to_json(trainer_pb2.TrainArgs(splits=[features.TRAIN])),
+                "eval_args": proto_utils.proto_to_json(trainer_pb2.EvalArgs(splits=[features.VALIDATION])),
+                "custom_config": json_utils.dumps(inputs.model_dump()),
+            },
+        )

@@ -1,0 +1,147 @@
+"""Runs the Dockerfile's own commands one by one in a fresh Debian 13 tree, where there is no container engine.
+
+    python deploy/image_tree.py /var/tmp/age-image [--variant gpu] [--certificates FILE] [--check]
+
+Needs root, `debootstrap` and a package index. The stages that lead to the image are run one after the other in the one
+tree, so it ends up with the image's files and the compilers that made them; what they copy from one another is in place.
+`--check` then runs the compiled containers' commands inside the tree (tests/kubeflow/test_containers.py).
+"""
+
+import argparse
+import os
+import pathlib
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+
+CHECKOUT = pathlib.Path(__file__).resolve().parents[1]
+MIRROR = "http://deb.debian.org/debian"
+_NEEDS_BASE = "debian:13-slim"
+
+
+def instructions(text: str) -> list:
+    """Returns `(word, rest)` for each instruction of a Dockerfile, continued lines joined."""
+    lines = [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
+    joined = re.sub(r"\\\n\s*", "", "\n".join(lines))
+    return [tuple(line.split(None, 1)) for line in joined.splitlines()]
+
+
+def stages(text: str, arguments: dict) -> dict:
+    """Returns name -> (base, instructions) for each stage; `arguments` replace those of the Dockerfile."""
+    found, name, values = {}, None, {}
+    for word, rest in instructions(text):
+        if word == "ARG":
+            key, _, default = rest.partition("=")
+            values[key] = arguments.get(key, default)
+        elif word == "FROM":
+            base, _, name = re.sub(r"\$\{(\w+)\}", lambda match: values[match[1]], rest).split()
+            found[name] = (base, [])
+        else:
+            found[name][1].append((word, rest))
+    return found
+
+
+def in_order(found: dict, last: str) -> list:
+    """Returns the stages that lead to `last`, by their bases and by what they copy from one another."""
+    order = []
+
+    def visit(name):
+        if name in order or name not in found:
+            return
+        base, body = found[name]
+        visit(base)
+        for word, rest in body:
+            if word == "COPY" and rest.startswith("--from="):
+                visit(rest.split()[0].partition("=")[2])
+        order.append(name)
+
+    visit(last)
+    return order
+
+
+def run_in(tree: pathlib.Path, command: str, environment: dict) -> None:
+    print(f"RUN {command}", flush=True)
+    ended = subprocess.run(
+        ["chroot", str(tree), "/usr/bin/env", "-i", *(f"{key}={value}" for key, value in environment.items()), "sh", "-ec", command]
+    )
+    if ended.returncode:
+        sys.exit(f"The command ended with status {ended.returncode}: {command}")
+
+
+def copy_into(tree: pathlib.Path, rest: str) -> None:
+    *sources, destination = rest.split()
+    if sources[0].startswith("--from="):
+        return
+    for source in sources:
+        origin, target = CHECKOUT / source, tree / destination.lstrip("/")
+        print(f"COPY {source} {destination}", flush=True)
+        if origin.is_dir():
+            shutil.copytree(origin, target, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            target = target / origin.name if destination.endswith("/") else target
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(origin, target)
+
+
+def build(tree: pathlib.Path, variant: str, certificates: str) -> dict:
+    """Makes the tree and returns the environment that the image ends with."""
+    found = stages((CHECKOUT / "Dockerfile").read_text(encoding="utf-8"), {"VARIANT": variant})
+    subprocess.run(["debootstrap", "--variant=minbase", "trixie", str(tree), MIRROR], check=True)
+    shutil.copy("/etc/resolv.conf", tree / "etc" / "resolv.conf")
+    environment = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root"}
+    trusted = {}
+    for name in in_order(found, "image"):
+        base, body = found[name]
+        print(f"FROM {base} AS {name}", flush=True)
+        if base not in found and base != _NEEDS_BASE:
+            sys.exit(f"The stage {name} begins with {base}; this program makes {_NEEDS_BASE} only.")
+        for word, rest in body:
+            if word == "ENV":
+                for assignment in shlex.split(rest):
+                    key, _, value = assignment.partition("=")
+                    environment[key] = value.replace("$PATH", environment["PATH"])
+            elif word == "COPY":
+                copy_into(tree, rest)
+            elif word == "RUN":
+                run_in(tree, rest, {**environment, **trusted})
+                if certificates and not trusted and (tree / "etc/ssl/certs").is_dir():
+                    shutil.copy(certificates, tree / "etc/ssl/certs/ca-certificates.crt")
+                    trusted = {name: "/etc/ssl/certs/ca-certificates.crt" for name in ("SSL_CERT_FILE", "PIP_CERT")}
+    return environment
+
+
+def check(tree: pathlib.Path, environment: dict) -> None:
+    """Runs the compiled containers' commands in the tree, with the package that is installed there, as the image's user."""
+    shutil.copytree(CHECKOUT / "tests", tree / "home/age/check/tests", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(CHECKOUT / "pytest.ini", tree / "home/age/check")
+    run_in(tree, "chown -R age /home/age && chmod 1777 /tmp && mkdir -p /dev/shm", environment)
+    command = (
+        "cd /home/age/check && AGE_PIPELINE_INSTALLED=1 HOME=/home/age "
+        "setpriv --reuid=1000 --regid=1000 --clear-groups python -m pytest -q -x tests/kubeflow/test_containers.py"
+    )
+    run_in(tree, command, environment)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("tree", type=pathlib.Path, help="a directory that does not exist yet")
+    parser.add_argument("--variant", choices=("cpu", "gpu"), default="cpu")
+    parser.add_argument("--certificates", help="certificates to trust, where a proxy stands before the package index")
+    parser.add_argument("--check", action="store_true", help="run the compiled containers' commands in the tree")
+    given = parser.parse_args()
+    if os.geteuid() != 0:
+        sys.exit("chroot and debootstrap need root: run this as root.")
+    if shutil.which("debootstrap") is None:
+        sys.exit("There is no debootstrap here: install it (apt install debootstrap).")
+    if given.tree.exists():
+        sys.exit(f"{given.tree} exists already: name a directory that does not.")
+    environment = build(given.tree.absolute(), given.variant, given.certificates)
+    run_in(given.tree.absolute(), "setpriv --reuid=1000 --regid=1000 --clear-groups age-pipeline --help", environment)
+    if given.check:
+        check(given.tree.absolute(), environment)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,170 @@
+"""The command of every container: `python -m pipeline.kubeflow.entrypoint`, between Kubeflow's launcher and TFX's executor.
+
+Kubeflow's launcher (`backend/src/v2/component/launcher_v2.go`) downloads input artifacts to local paths, runs the command,
+and uploads output artifacts from local paths; but it tells the command their URIs. TensorFlow can't open `minio://`, so
+this program gives TFX's executor the local paths, and writes the executor's output file with the URIs again.
+"""
+
+import json
+import os
+import sys
+import traceback
+from typing import Any, Dict, Iterator, List, Optional, Tuple
+
+from components import storage
+from schemas.bad_input import BadInput
+
+MOUNT_ROOT_VARIABLE = "AGE_PIPELINE_MOUNT_ROOT"
+"""Directory below which the launcher's `/minio`, `/s3` and `/gcs` lie; `/` unless set."""
+
+INVOCATION_FLAG = "--json_serialized_invocation_args"
+EMPTY_PROPERTY = "empty"
+"""Custom property of an output artifact in which its step wrote nothing."""
+
+_MOUNTS = {"minio://": "minio", "s3://": "s3", "gs://": "gcs"}
+
+EXIT_FAILED = 1
+EXIT_BAD_INPUT = 2
+
+
+def local_path(uri: str, root: str = "/") -> str:
+    """Returns the local path that the launcher has for an artifact's URI; a plain path is its own.
+
+    Raises:
+        BadInput: the launcher has no local path for such a URI.
+    """
+    for scheme, mount in _MOUNTS.items():
+        if uri.startswith(scheme):
+            return os.path.join(root, mount, uri[len(scheme) :])
+    if "://" in uri:
+        raise BadInput(
+            f"The artifact {uri} is in a storage that Kubeflow's launcher has no local path for. Expected minio://, s3://, "
+            "gs:// or a path: set kubeflow.pipeline_root, or the installation's default pipeline root."
+        )
+    return uri
+
+
+def _artifacts(side: Dict[str, Any]) -> Iterator[Tuple[str, Dict[str, Any]]]:
+    for name, listed in side.get("artifacts", {}).items():
+        for artifact in listed.get("artifacts", []):
+            yield name, artifact
+
+
+def with_local_paths(executor_input: Dict[str, Any], root: str = "/") -> Dict[str, str]:
+    """Puts local paths in the place of the artifacts' URIs.
+
+    Args:
+        executor_input: Kubeflow's `ExecutorInput` as JSON; changed in place.
+        root: where the launcher's mounts lie.
+
+    Returns:
+        The URI of each local path.
+
+    Raises:
+        BadInput: an input is not where it should be, or the launcher has no local path for a URI.
+    """
+    uris = {}
+    for side in ("inputs", "outputs"):
+        for name, artifact in _artifacts(executor_input.get(side, {})):
+            uri = artifact.get("uri", "")
+            path = artifact.pop("customPath", None) or local_path(uri, root)
+            if side == "inputs":
+                # An output that its step left empty is not uploaded, and so nothing is downloaded.
+                if not os.path.exists(path) and not artifact.get("metadata", {}).get(EMPTY_PROPERTY):
+                    raise BadInput(
+                        f"The input {name} should be at {path}, a copy of {uri}, and is not there. Kubeflow's launcher "
+                        "downloads it before the step begins: look at the first lines of this log, and whether the artifact "
+                        "is still in the storage."
+                    )
+                artifact.setdefault("name", uri)
+            artifact["uri"] = path
+            uris[path] = uri
+    return uris
+
+
+def with_uris(executor_output: Dict[str, Any], uris: Dict[str, str]) -> None:
+    """Puts the artifacts' URIs back in the place of local paths, also where a step points below its artifact's path.
+
+    Args:
+        executor_output: Kubeflow's `ExecutorOutput` as JSON; changed in place.
+        uris: what `with_local_paths` returned.
+    """
+    for _, artifact in _artifacts(executor_output):
+        path = artifact.get("uri", "")
+        if not os.path.exists(path) or (os.path.isdir(path) and not os.listdir(path)):
+            artifact.setdefault("metadata", {})[EMPTY_PROPERTY] = 1
+        for known, uri in uris.items():
+            if path == known or path.startswith(known + "/"):
+                artifact["uri"] = uri + path[len(known) :]
+
+
+def _bad_input(error: Optional[BaseException]) -> Optional[BadInput]:
+    """Returns the sentence behind an error that a library wrapped, if there is one."""
+    while error is not None:
+        if isinstance(error, BadInput):
+            return error
+        error = error.__cause__ or error.__context__
+    return None
+
+
+def _run_step(arguments: List[str]) -> None:
+    position = arguments.index(INVOCATION_FLAG) + 1 if INVOCATION_FLAG in arguments else len(arguments)
+    try:
+        executor_input = json.loads(arguments[position])
+        output_file = executor_input["outputs"]["outputFile"]
+    except (IndexError, KeyError, TypeError, ValueError) as error:
+        raise BadInput(
+            f"{INVOCATION_FLAG}: expected Kubeflow's executor input as JSON, with outputs.outputFile. This program is the "
+            "command of containers in a compiled pipeline and is not meant to be run by hand."
+        ) from error
+    uris = with_local_paths(executor_input, os.environ.get(MOUNT_ROOT_VARIABLE, "/"))
+    for path, uri in uris.items():
+        storage.publish_as(path, uri)
+    arguments = [*arguments[:position], json.dumps(executor_input), *arguments[position + 1 :]]
+
+    # TFX's steps that use Beam read the command line of the process as flags of their own.
+    sys.argv = sys.argv[:1]
+    from google.protobuf import json_format
+    from kfp.pipeline_spec import pipeline_spec_pb2
+    from tfx.orchestration.kubeflow.v2 import compiler_utils
+    from tfx.orchestration.kubeflow.v2.container import kubeflow_v2_entrypoint_utils, kubeflow_v2_run_executor
+    from tfx.orchestration.portable import outputs_utils
+
+    from components import artifacts
+
+    for kind in artifacts.OWN_TYPES:
+        compiler_utils.TITLE_TO_CLASS_PATH[kind.TYPE_NAME] = f"{kind.__module__}.{kind.__qualname__}"
+    # TFX's own launcher makes the directories that executors write into; Kubeflow's makes only those above them.
+    parsed = json_format.ParseDict(executor_input, pipeline_spec_pb2.ExecutorInput(), ignore_unknown_fields=True)
+    outputs_utils.make_output_dirs(kubeflow_v2_entrypoint_utils.parse_raw_artifact_dict(parsed.outputs.artifacts))
+    kubeflow_v2_run_executor.main(kubeflow_v2_run_executor._parse_flags(arguments))
+
+    with open(output_file, encoding="utf-8") as file:
+        executor_output = json.load(file)
+    with_uris(executor_output, uris)
+    storage.write_text(output_file, json.dumps(executor_output))
+
+
+def main(arguments: List[str]) -> int:
+    """Runs one step.
+
+    Args:
+        arguments: those of the container, placeholders replaced.
+
+    Returns:
+        0; 2 after a sentence on standard error about input that can't be used; 1 after anything else.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    try:
+        _run_step(arguments)
+    except Exception as error:
+        bad_input = _bad_input(error)
+        if bad_input is None:
+            traceback.print_exc()
+        print(f"Error: {bad_input or f'{type(error).__name__}: {error}'}", file=sys.stderr, flush=True)
+        return EXIT_BAD_INPUT if bad_input else EXIT_FAILED
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,160 @@
+"""What TFX's compiler leaves out of a Kubeflow specification: one step after it.
+
+TFX drops the defaults of pipeline parameters, names the producer of an output parameter wrongly (`<task>_task`), declares
+every parameter that comes from another step a string, and knows nothing of requests, retries or the platform.
+"""
+
+import copy
+import json
+from typing import Any, Dict
+
+import yaml
+
+from pipeline.kubeflow.settings import KubeflowSettings, Step
+from schemas.bad_input import BadInput
+
+NEVER_CACHED = ("RunStart",)
+_INPUTS_SPEC_FLAG = "--json_serialized_inputs_spec_args"
+_PRODUCER_SUFFIX = "_task"
+
+
+def complete(compiled: Dict[str, Any], defaults: Dict[str, Any], settings: KubeflowSettings) -> Dict[str, Any]:
+    """Returns TFX's specification, completed.
+
+    Args:
+        compiled: the pipeline specification as JSON, from TFX.
+        defaults: the pipeline's parameters.
+        settings: the `kubeflow` section.
+
+    Raises:
+        BadInput: the settings name a step that there is none of.
+    """
+    specification = copy.deepcopy(compiled)
+    tasks = specification["root"]["dag"]["tasks"]
+    unknown = sorted(set(settings.steps) - set(tasks))
+    if unknown:
+        raise BadInput(f"kubeflow.steps.{unknown[0]}: there is no such step. Expected one of {', '.join(sorted(tasks))}.")
+
+    declared = specification["root"]["inputDefinitions"]["parameters"]
+    for name, default in defaults.items():
+        declared[name]["defaultValue"] = default
+    if settings.pipeline_root:
+        specification["defaultPipelineRoot"] = settings.pipeline_root
+
+    for name, task in tasks.items():
+        component = specification["components"][task["componentRef"]["name"]]
+        _connect_parameters(specification, task, component)
+        executor = specification["deploymentSpec"]["executors"][component["executorLabel"]]
+        _declare_in_arguments(executor["container"], component)
+        step = settings.step(name)
+        executor["container"]["resources"] = _resources(step)
+        if name in NEVER_CACHED:
+            task.pop("cachingOptions", None)
+        if step.retries:
+            task["retryPolicy"] = {
+                "maxRetryCount": step.retries,
+                "backoffDuration": f"{step.retry_wait}s",
+                "backoffFactor": 2.0,
+                "backoffMaxDuration": "3600s",
+            }
+    return specification
+
+
+def _connect_parameters(specification: Dict[str, Any], task: Dict[str, Any], component: Dict[str, Any]) -> None:
+    """Names the real producers of parameters that come from other steps, and takes over their types."""
+    for name, source in task.get("inputs", {}).get("parameters", {}).items():
+        output = source.get("taskOutputParameter")
+        if output is None:
+            continue
+        producer = output["producerTask"]
+        if producer not in specification["components"] and producer.endswith(_PRODUCER_SUFFIX):
+            producer = output["producerTask"] = producer[: -len(_PRODUCER_SUFFIX)]
+        produced = specification["components"][producer]["outputDefinitions"]["parameters"]
+        component["inputDefinitions"]["parameters"][name]["parameterType"] = produced[output["outputParameterKey"]][
+            "parameterType"
+        ]
+
+
+def _declare_in_arguments(container: Dict[str, Any], component: Dict[str, Any]) -> None:
+    """Writes the component's inputs into the arguments once more: TFX's executor reads the types of numbers there."""
+    arguments = container["args"]
+    if _INPUTS_SPEC_FLAG in arguments:
+        arguments[arguments.index(_INPUTS_SPEC_FLAG) + 1] = json.dumps(component.get("inputDefinitions", {}), sort_keys=True)
+
+
+def _resources(step: Step) -> Dict[str, Any]:
+    resources: Dict[str, Any] = {
+        "cpuRequest": step.cpu_request,
+        "cpuLimit": step.cpu_limit,
+        "memoryRequest": step.memory_request,
+        "memoryLimit": step.memory_limit,
+    }
+    if step.gpu_count:
+        resources["accelerator"] = {"type": step.gpu_type, "count": str(step.gpu_count)}
+    return resources
+
+
+def platform(compiled: Dict[str, Any], settings: KubeflowSettings) -> Dict[str, Any]:
+    """Returns the platform configuration of every step, in the form of `kfp-kubernetes`."""
+    executors = {}
+    for name, task in compiled["root"]["dag"]["tasks"].items():
+        label = compiled["components"][task["componentRef"]["name"]]["executorLabel"]
+        executors[label] = _executor_configuration(settings.step(name), settings)
+    return {"platforms": {"kubernetes": {"deploymentSpec": {"executors": executors}}}}
+
+
+def _executor_configuration(step: Step, settings: KubeflowSettings) -> Dict[str, Any]:
+    configuration: Dict[str, Any] = {"imagePullPolicy": settings.image_pull_policy}
+    if settings.image_pull_secrets:
+        configuration["imagePullSecret"] = [{"secretName": name} for name in settings.image_pull_secrets]
+    if settings.volumes:
+        configuration["pvcMount"] = [{"constant": volume.claim, "mountPath": volume.path} for volume in settings.volumes]
+    if settings.secrets:
+        configuration["secretAsEnv"] = [
+            {
+                "secretName": secret.name,
+                "keyToEnv": [{"secretKey": key, "envVar": variable} for variable, key in sorted(secret.env.items())],
+            }
+            for secret in settings.secrets
+        ]
+    if step.node_selector:
+        configuration["nodeSelector"] = {"labels": dict(step.node_selector)}
+    if step.tolerations:
+        configuration["tolerations"] = [
+            {
+                key: value
+                for key, value in (
+                    ("key", toleration.key),
+                    ("operator", toleration.operator),
+                    ("value", toleration.value),
+                    ("effect", toleration.effect),
+                    ("tolerationSeconds", None if toleration.seconds is None else str(toleration.seconds)),
+                )
+                if value is not None
+            }
+            for toleration in step.tolerations
+        ]
+    if step.shared_memory:
+        configuration["enabledSharedMemory"] = {"volumeName": "shm", "size": f"{step.shared_memory:g}G"}
+    if step.time_limit:
+        configuration["activeDeadlineSeconds"] = str(step.time_limit)
+    return configuration
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes every mapping and list out: no references between them, which not every reader follows."""
+
+    def ignore_aliases(self, data):
+        return True
+
+
+def as_yaml(specification: Dict[str, Any], platform_configuration: Dict[str, Any]) -> str:
+    """Returns both documents as one YAML file; the same input gives the same bytes."""
+    return yaml.dump_all(
+        [specification, platform_configuration],
+        Dumper=_Dumper,
+        sort_keys=True,
+        allow_unicode=True,
+        width=120,
+        explicit_start=False,
+    )

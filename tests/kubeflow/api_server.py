@@ -1,0 +1,206 @@
+"""A local server that answers Kubeflow Pipelines' v2beta1 REST API, as its published OpenAPI description says.
+
+https://github.com/kubeflow/pipelines/blob/master/backend/api/v2beta1/swagger/kfp_api_single_file.swagger.json
+"""
+
+import contextlib
+import email
+import email.policy
+import http.server
+import json
+import re
+import threading
+import urllib.parse
+from typing import Any, Dict, List
+
+PAGE_SIZE = 2
+"""Fewer than any client asks for: page sizes are an upper bound, and every list has several pages."""
+
+
+class Installation:
+    """What the server knows, and what it was asked.
+
+    Attributes:
+        token: the bearer token that it demands, or None.
+        header: a header and value that it demands, or None.
+        experiments: names.
+        pipelines: list of {"pipeline_id", "display_name"}.
+        versions: list of {"pipeline_id", "pipeline_version_id", "display_name", "text"}.
+        runs: bodies of created runs, by id.
+        recurring_runs: bodies of created recurring runs, by id.
+        states: what a run's successive states and its tasks' are: list of (state, {task: state}).
+        fail_next: statuses that the next requests are answered with.
+        requests: list of (method, path, headers).
+    """
+
+    def __init__(self):
+        self.token = None
+        self.header = None
+        self.experiments = ["Default", "nightly", "weekly"]
+        self.pipelines: List[Dict[str, str]] = []
+        self.versions: List[Dict[str, str]] = []
+        self.runs: Dict[str, Dict[str, Any]] = {}
+        self.recurring_runs: Dict[str, Dict[str, Any]] = {}
+        self.states = [("RUNNING", {}), ("SUCCEEDED", {})]
+        self.fail_next: List[int] = []
+        self.requests = []
+
+
+def _page(items, query, key):
+    start = int(query.get("page_token", "") or 0)
+    shown = items[start : start + PAGE_SIZE]
+    answer = {key: shown, "total_size": len(items)} if shown else {}
+    if start + PAGE_SIZE < len(items):
+        answer["next_page_token"] = str(start + PAGE_SIZE)
+    return answer
+
+
+def _filtered(items, query):
+    if "filter" not in query:
+        return items
+    (predicate,) = json.loads(query["filter"])["predicates"]
+    assert predicate["operation"] in (1, "EQUALS")
+    value = predicate.get("stringValue", predicate.get("string_value"))
+    return [item for item in items if item[predicate["key"]] == value]
+
+
+def _uploaded(headers, body) -> str:
+    message = email.message_from_bytes(
+        b"Content-Type: " + headers["Content-Type"].encode() + b"\r\n\r\n" + body, policy=email.policy.HTTP
+    )
+    (part,) = [part for part in message.iter_parts() if part.get_param("name", header="content-disposition") == "uploadfile"]
+    return part.get_payload(decode=True).decode()
+
+
+class _Handler(http.server.BaseHTTPRequestHandler):
+    def log_message(self, *arguments):
+        pass
+
+    def _answer(self, status, body):
+        text = json.dumps(body).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+
+    def _error(self, status, message):
+        # The description's `runtimeError`, and gRPC's code in it.
+        self._answer(status, {"error": message, "code": 16, "message": message, "details": []})
+
+    def _handle(self, method):
+        known: Installation = self.server.installation
+        url = urllib.parse.urlsplit(self.path)
+        query = dict(urllib.parse.parse_qsl(url.query))
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        known.requests.append((method, url.path, dict(self.headers)))
+        if known.fail_next:
+            return self._error(known.fail_next.pop(0), "upstream connect error")
+        if known.token and self.headers.get("Authorization") != f"Bearer {known.token}":
+            return self._error(401, "Unauthenticated: Request header error: there is no user identity header.")
+        if known.header and self.headers.get(known.header[0]) != known.header[1]:
+            return self._error(403, "Forbidden")
+        for expected, pattern, action in _ROUTES:
+            match = re.fullmatch(pattern, url.path)
+            if method == expected and match:
+                return action(self, known, query, body, *match.groups())
+        return self._error(404, "Not Found")
+
+    def do_GET(self):
+        self._handle("GET")
+
+    def do_POST(self):
+        self._handle("POST")
+
+    def _experiments(self, known, query, body):
+        items = [{"experiment_id": f"e-{name}", "display_name": name} for name in known.experiments]
+        self._answer(200, _page(_filtered(items, query), query, "experiments"))
+
+    def _pipelines(self, known, query, body):
+        self._answer(200, _page(_filtered(known.pipelines, query), query, "pipelines"))
+
+    def _versions(self, known, query, body, pipeline_id):
+        items = [
+            {key: version[key] for key in ("pipeline_id", "pipeline_version_id", "display_name")}
+            for version in known.versions
+            if version["pipeline_id"] == pipeline_id
+        ]
+        self._answer(200, _page(items, query, "pipeline_versions"))
+
+    def _add_version(self, known, pipeline_id, name, text):
+        version = {
+            "pipeline_id": pipeline_id,
+            "pipeline_version_id": f"v{len(known.versions) + 1}",
+            "display_name": name,
+            "text": text,
+        }
+        known.versions.append(version)
+        return {key: version[key] for key in ("pipeline_id", "pipeline_version_id", "display_name")}
+
+    def _upload(self, known, query, body):
+        pipeline = {"pipeline_id": f"p{len(known.pipelines) + 1}", "display_name": query["name"]}
+        known.pipelines.append(pipeline)
+        # A new pipeline has its first version under its own name.
+        self._add_version(known, pipeline["pipeline_id"], query["name"], _uploaded(self.headers, body))
+        self._answer(200, pipeline)
+
+    def _upload_version(self, known, query, body):
+        self._answer(200, self._add_version(known, query["pipelineid"], query["name"], _uploaded(self.headers, body)))
+
+    def _create_run(self, known, query, body):
+        run = json.loads(body)
+        run_id = f"r{len(known.runs) + 1}"
+        known.runs[run_id] = {**run, "polled": 0}
+        self._answer(200, {**run, "run_id": run_id, "state": "PENDING"})
+
+    def _run(self, known, query, body, run_id):
+        if run_id not in known.runs:
+            return self._error(404, f"Run {run_id} not found")
+        run = known.runs[run_id]
+        state, tasks = known.states[min(run["polled"], len(known.states) - 1)]
+        run["polled"] += 1
+        details = [{"run_id": run_id, "task_id": name, "display_name": name, "state": each} for name, each in tasks.items()]
+        self._answer(
+            200,
+            {
+                "run_id": run_id,
+                "experiment_id": run["experiment_id"],
+                "display_name": run["display_name"],
+                "state": state,
+                "run_details": {"task_details": details},
+            },
+        )
+
+    def _create_recurring_run(self, known, query, body):
+        recurring = json.loads(body)
+        recurring_id = f"j{len(known.recurring_runs) + 1}"
+        known.recurring_runs[recurring_id] = recurring
+        self._answer(200, {**recurring, "recurring_run_id": recurring_id, "status": "ENABLED"})
+
+
+_API = "/apis/v2beta1"
+_ROUTES = (
+    ("GET", f"{_API}/experiments", _Handler._experiments),
+    ("GET", f"{_API}/pipelines", _Handler._pipelines),
+    ("GET", f"{_API}/pipelines/([^/]+)/versions", _Handler._versions),
+    ("POST", f"{_API}/pipelines/upload", _Handler._upload),
+    ("POST", f"{_API}/pipelines/upload_version", _Handler._upload_version),
+    ("POST", f"{_API}/runs", _Handler._create_run),
+    ("GET", f"{_API}/runs/([^/]+)", _Handler._run),
+    ("POST", f"{_API}/recurringruns", _Handler._create_recurring_run),
+)
+
+
+@contextlib.contextmanager
+def serving(installation: Installation):
+    """Serves on a free port of this machine and yields the address."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+    server.installation = installation
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()

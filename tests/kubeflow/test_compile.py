@@ -1,0 +1,211 @@
+"""The compiled specification: read as the backend and the client read it."""
+
+import json
+import pathlib
+
+import pytest
+import yaml
+from google.protobuf import json_format
+from kfp import components as kfp_components
+from kfp.client import client as kfp_client
+from kfp.kubernetes import kubernetes_executor_config_pb2
+
+from pipeline import configuration
+from pipeline.kubeflow import compiler, specification
+from pipeline.kubeflow.settings import KubeflowSettings
+from schemas.bad_input import BadInput
+from tests.kubeflow import launcher
+
+CHECKOUT = pathlib.Path(__file__).parents[2]
+CONFIG = str(CHECKOUT / "configs" / "kubeflow.yaml")
+
+PLACED = [
+    "kubeflow.image_pull_policy=Always",
+    "kubeflow.image_pull_secrets=[registry]",
+    "kubeflow.secrets=[{name: store, env: {AWS_ACCESS_KEY_ID: id, AWS_SECRET_ACCESS_KEY: key}}]",
+    "kubeflow.pipeline_root=s3://bucket/age",
+    "kubeflow.steps.Trainer.node_selector={pool: gpu}",
+    "kubeflow.steps.Trainer.retries=2",
+    "kubeflow.steps.Trainer.time_limit=7200",
+]
+
+
+def compiled(*overrides):
+    return compiler.compile_specification(configuration.load(CONFIG, list(overrides), for_cluster=True))
+
+
+@pytest.fixture(scope="module")
+def text():
+    return compiled(*PLACED)
+
+
+@pytest.fixture(scope="module")
+def documents(text):
+    return list(yaml.safe_load_all(text))
+
+
+def test_the_same_configuration_gives_the_same_bytes(text):
+    assert compiled(*PLACED) == text
+
+
+def test_kfp_reads_it(text, tmp_path):
+    assert set(kfp_components.load_component_from_text(text).pipeline_spec.root.dag.tasks) >= {"RunStart", "Trainer"}
+    path = tmp_path / "age.yaml"
+    path.write_text(text)
+    read = kfp_client._extract_pipeline_yaml(str(path))
+    assert read.pipeline_spec.schema_version == "2.1.0"
+    assert "kubernetes" in read.platform_spec.platforms
+
+
+def test_every_executor_is_a_container_or_an_importer(text):
+    """Resolvers and lifecycle hooks are what the open-source backend refuses or ignores."""
+    parsed, deployment = launcher.parse(text)
+    assert len(deployment.executors) == len(parsed.root.dag.tasks) == len(parsed.components)
+    for name, executor in deployment.executors.items():
+        assert executor.WhichOneof("spec") in ("container", "importer"), name
+        assert not executor.container.HasField("lifecycle"), name
+        assert list(executor.container.command) == compiler.COMMAND
+
+
+def test_every_source_of_a_parameter_exists(text):
+    parsed, _ = launcher.parse(text)
+    declared = parsed.root.input_definitions.parameters
+    for name, task in parsed.root.dag.tasks.items():
+        inputs = parsed.components[task.component_ref.name].input_definitions.parameters
+        assert set(inputs) == set(task.inputs.parameters), name
+        for key, source in task.inputs.parameters.items():
+            if source.component_input_parameter:
+                assert declared[source.component_input_parameter].parameter_type == inputs[key].parameter_type
+            elif source.HasField("task_output_parameter"):
+                output = source.task_output_parameter
+                producer = parsed.components[parsed.root.dag.tasks[output.producer_task].component_ref.name]
+                produced = producer.output_definitions.parameters[output.output_parameter_key]
+                assert produced.parameter_type == inputs[key].parameter_type, (name, key)
+                assert output.producer_task in task.dependent_tasks
+
+
+def test_parameters_have_types_and_the_configurations_values_as_defaults(documents):
+    assert documents[0]["root"]["inputDefinitions"]["parameters"] == {
+        "data_dir": {"parameterType": "STRING", "defaultValue": "/mnt/age/data"},
+        "serving_dir": {"parameterType": "STRING", "defaultValue": "/mnt/age/serving/age"},
+        "epochs": {"parameterType": "NUMBER_INTEGER", "defaultValue": 10},
+        "learning_rate": {"parameterType": "NUMBER_DOUBLE", "defaultValue": 0.001},
+        "max_mae": {"parameterType": "NUMBER_DOUBLE", "defaultValue": 8.0},
+    }
+
+
+@pytest.mark.parametrize(
+    "step, parameter",
+    [
+        ("FaceExampleGen", "data_dir"),
+        ("Champion", "serving_dir"),
+        ("Pusher", "serving_dir"),
+        ("Trainer", "epochs"),
+        ("Trainer", "learning_rate"),
+        ("AgeEvaluator", "max_mae"),
+    ],
+)
+def test_each_parameter_reaches_the_step_that_uses_it(documents, step, parameter):
+    task = documents[0]["root"]["dag"]["tasks"][step]
+    assert task["inputs"]["parameters"][parameter] == {"componentInputParameter": parameter}
+
+
+def test_only_the_first_step_is_never_cached(documents):
+    tasks = documents[0]["root"]["dag"]["tasks"]
+    assert [name for name, task in tasks.items() if not task.get("cachingOptions")] == ["RunStart"]
+    assert tasks["FaceExampleGen"]["inputs"]["parameters"]["data_fingerprint"]["taskOutputParameter"] == {
+        "producerTask": "RunStart",
+        "outputParameterKey": "data_fingerprint",
+    }
+    assert not any(tasks[name]["inputs"].get("artifacts", {}).get("run_start") for name in tasks if "inputs" in tasks[name])
+
+
+def test_resources_and_retries(documents):
+    executors = documents[0]["deploymentSpec"]["executors"]
+    for executor in executors.values():
+        assert set(executor["container"]["resources"]) >= {"cpuRequest", "cpuLimit", "memoryRequest", "memoryLimit"}
+    trainer = executors["Trainer_executor"]["container"]["resources"]
+    assert trainer["accelerator"] == {"type": "nvidia.com/gpu", "count": "1"}
+    assert (trainer["memoryRequest"], trainer["memoryLimit"]) == (16, 32)
+    assert documents[0]["root"]["dag"]["tasks"]["Trainer"]["retryPolicy"]["maxRetryCount"] == 2
+    assert documents[0]["defaultPipelineRoot"] == "s3://bucket/age"
+
+
+def test_platform_configuration_is_what_kfp_kubernetes_declares(documents):
+    executors = documents[1]["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
+    assert set(executors) == set(documents[0]["deploymentSpec"]["executors"])
+    trainer = executors["Trainer_executor"]
+    assert trainer == {
+        "imagePullPolicy": "Always",
+        "imagePullSecret": [{"secretName": "registry"}],
+        "pvcMount": [{"constant": "age", "mountPath": "/mnt/age"}],
+        "secretAsEnv": [
+            {
+                "secretName": "store",
+                "keyToEnv": [
+                    {"secretKey": "id", "envVar": "AWS_ACCESS_KEY_ID"},
+                    {"secretKey": "key", "envVar": "AWS_SECRET_ACCESS_KEY"},
+                ],
+            }
+        ],
+        "nodeSelector": {"labels": {"pool": "gpu"}},
+        "tolerations": [{"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}],
+        "enabledSharedMemory": {"volumeName": "shm", "size": "4G"},
+        "activeDeadlineSeconds": "7200",
+    }
+    known = {field.json_name for field in kubernetes_executor_config_pb2.KubernetesExecutorConfig.DESCRIPTOR.fields}
+    if "tolerations" in known:
+        assert set(trainer) <= known
+    for configured in executors.values():
+        # The compatible stack's kfp-kubernetes is older than some of the fields.
+        json_format.ParseDict(
+            {key: value for key, value in configured.items() if key in known},
+            kubernetes_executor_config_pb2.KubernetesExecutorConfig(),
+        )
+
+
+def test_secrets_and_placement_stay_out_of_the_report(documents):
+    settings = documents[0]["root"]["dag"]["tasks"]["RunStart"]["inputs"]["parameters"]["settings"]["runtimeValue"]["constant"]
+    assert "kubeflow" not in json.loads(settings)["configuration"]
+
+
+@pytest.mark.parametrize(
+    "overrides, said",
+    [
+        (["kubeflow.image=null"], "kubeflow.image is not set"),
+        (["data.dir=null"], "data.dir is not set"),
+        (["workdir=runs"], "workdir is runs; on Kubeflow"),
+        (["kubeflow.steps={Trainr: {}}"], "kubeflow.steps.Trainr: there is no such step. Expected one of AgeEvaluator"),
+    ],
+)
+def test_what_kubeflow_lacks_is_said(overrides, said):
+    with pytest.raises(BadInput, match=said.replace(".", r"\.")):
+        compiled(*overrides)
+
+
+@pytest.mark.parametrize(
+    "override, said",
+    [
+        ("kubeflow.volumes=[{claim: Age, path: /mnt}]", "kubeflow.volumes.0.claim"),
+        ("kubeflow.volumes=[{claim: age, path: mnt}]", "kubeflow.volumes.0.path"),
+        ("kubeflow.default={cpu_request: 8, cpu_limit: 4}", "cpu_request \\(8\\) is above cpu_limit \\(4\\)"),
+        ("kubeflow.default.tolerations=[{operator: Equal}]", "the operator Equal needs a key"),
+        ("kubeflow.pipeline_root=/artifacts", "kubeflow.pipeline_root"),
+        ("kubeflow.pipeline_name=Age", "kubeflow.pipeline_name"),
+        ("kubeflow.gpu=1", "kubeflow.gpu: there is no such key"),
+    ],
+)
+def test_the_section_is_validated(override, said):
+    with pytest.raises(BadInput, match=said):
+        configuration.load(CONFIG, [override], for_cluster=True)
+
+
+def test_a_step_says_what_the_default_does_not():
+    settings = KubeflowSettings.model_validate({"default": {"retries": 3}, "steps": {"Trainer": {"gpu_count": 2}}})
+    assert settings.step("Trainer").retries == 3 and settings.step("Trainer").gpu_count == 2
+    assert settings.step("Pusher").gpu_count == 0
+
+
+def test_yaml_repeats_instead_of_referring():
+    shared = {"a": 1}
+    assert "&" not in specification.as_yaml({"x": shared, "y": shared}, {})

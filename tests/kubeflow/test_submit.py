@@ -1,0 +1,216 @@
+"""`age-pipeline submit` with the real client, over HTTP, against a server that answers Kubeflow's REST API."""
+
+import pathlib
+import socket
+import sys
+
+import pytest
+import yaml
+
+from pipeline import cli
+from pipeline.kubeflow import compiler, submission
+from pipeline.kubeflow.settings import KubeflowSettings
+from schemas.bad_input import BadInput
+from tests.kubeflow.api_server import Installation, serving
+
+CONFIG = str(pathlib.Path(__file__).parents[2] / "configs" / "kubeflow.yaml")
+SECRET = "ey-very-secret"
+
+
+@pytest.fixture
+def installation():
+    return Installation()
+
+
+@pytest.fixture
+def host(installation):
+    with serving(installation) as address:
+        yield address
+
+
+@pytest.fixture(autouse=True)
+def _no_pauses(monkeypatch):
+    monkeypatch.setattr(submission.time, "sleep", lambda seconds: None)
+
+
+@pytest.fixture
+def submit(host, monkeypatch, capfd):
+    """Runs the command in this process and returns its exit status, what it printed, and what it said went wrong."""
+    compile_specification = compiler.compile_specification
+
+    def compile_once(configured):
+        key = configured.model_dump_json(exclude={"kubeflow": {"connection"}})
+        if key not in _COMPILED:
+            _COMPILED[key] = compile_specification(configured)
+        return _COMPILED[key]
+
+    monkeypatch.setattr(compiler, "compile_specification", compile_once)
+
+    def run(*arguments, to=host):
+        monkeypatch.setattr(sys, "argv", ["age-pipeline", "submit", "--config", CONFIG, "--host", to, *arguments])
+        try:
+            cli.main()
+            status = 0
+        except SystemExit as ending:
+            status = ending.code or 0
+        printed = capfd.readouterr()
+        assert SECRET not in printed.out + printed.err
+        return status, printed.out, printed.err
+
+    return run
+
+
+_COMPILED = {}
+"""Compiling takes seconds; the same configuration gives the same bytes."""
+
+
+def test_a_first_submission_creates_pipeline_version_and_run(submit, installation, host):
+    status, out, _ = submit("--param", "epochs=3", "--param", "learning_rate=1e-4", "--param", "data_dir=/mnt/age/new")
+    assert status == 0
+    assert installation.pipelines == [{"pipeline_id": "p1", "display_name": "age"}]
+    run = installation.runs["r1"]
+    assert run["experiment_id"] == "e-Default"
+    assert run["runtime_config"]["parameters"] == {"epochs": 3, "learning_rate": 1e-4, "data_dir": "/mnt/age/new"}
+    assert f"{host}/#/runs/details/r1" in out
+    sent = installation.versions[-1]
+    assert run["pipeline_version_reference"] == {"pipeline_id": "p1", "pipeline_version_id": sent["pipeline_version_id"]}
+    specification, platform = yaml.safe_load_all(sent["text"])
+    assert specification["root"]["inputDefinitions"]["parameters"]["epochs"]["defaultValue"] == 10
+    assert "Trainer_executor" in platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
+
+
+def test_the_same_version_is_not_uploaded_again_and_a_changed_one_is(submit, installation):
+    """Among more versions than one page holds."""
+    submit()
+    (name,) = [version["display_name"] for version in installation.versions if version["display_name"] != "age"]
+    older = [
+        {"pipeline_id": "p1", "pipeline_version_id": f"old{n}", "display_name": f"old-{n}", "text": ""} for n in range(5)
+    ]
+    installation.versions[:0] = older
+    before = len(installation.versions)
+    status, out, _ = submit()
+    assert status == 0 and f"Version {name}: already there." in out
+    assert len(installation.versions) == before and len(installation.pipelines) == 1
+
+    submit("--set", "trainer.epochs=11")
+    assert len(installation.versions) == before + 1
+
+
+def test_a_recurring_run(submit, installation):
+    status, out, _ = submit("--experiment", "nightly", "--recurring", "0 3 * * 1", "--param", "epochs=4")
+    recurring = installation.recurring_runs["j1"]
+    assert status == 0 and not installation.runs
+    assert recurring["trigger"]["cron_schedule"]["cron"] == "0 0 3 * * 1"
+    assert recurring["experiment_id"] == "e-nightly" and recurring["mode"] == "ENABLE" and recurring["no_catchup"] is True
+    assert recurring["runtime_config"]["parameters"] == {"epochs": 4}
+    assert "/#/recurringrun/details/j1" in out
+
+
+@pytest.mark.parametrize(
+    "state, tasks, status, said",
+    [
+        ("SUCCEEDED", {"BlessingGate": "SUCCEEDED"}, 0, "blessed"),
+        ("FAILED", {"Trainer": "SUCCEEDED", "BlessingGate": "FAILED"}, 3, "not blessed"),
+        ("FAILED", {"DataGate": "FAILED"}, 2, "stopped by its input"),
+        ("FAILED", {"RunStart": "FAILED"}, 2, "stopped by its input"),
+        ("FAILED", {"Trainer": "FAILED"}, 1, "failed"),
+        ("CANCELED", {}, 1, "failed"),
+    ],
+)
+def test_waiting_ends_with_the_runs_verdict(submit, installation, state, tasks, status, said):
+    installation.states = [("PENDING", {}), ("RUNNING", {"RunStart": "RUNNING", "RunStart-driver": "SUCCEEDED"}), (state, tasks)]
+    ended, out, _ = submit("--wait")
+    assert ended == status
+    assert f"The run ended: {said}." in out and "RunStart: running" in out and "driver" not in out
+
+
+def test_waiting_outlasts_a_gateway_that_is_restarted(submit, installation, host):
+    submit()
+    connected = submission.Submission(host, KubeflowSettings(), lambda line: None)
+    installation.fail_next = [503, 502, 503]
+    assert connected.wait("r1", seconds_between=0) == submission.BLESSED
+
+
+def test_token_headers_and_cookie_come_from_the_environment(submit, installation, monkeypatch):
+    installation.token, installation.header = SECRET, ("X-Forwarded-Key", SECRET + "-key")
+    monkeypatch.setenv("KFP_TOKEN", SECRET)
+    monkeypatch.setenv("KFP_KEY", SECRET + "-key")
+    monkeypatch.setenv("KFP_COOKIE", "session=" + SECRET)
+    status, _, err = submit(
+        "--set", "kubeflow.connection.token_env=KFP_TOKEN",
+        "--set", "kubeflow.connection.header_env={X-Forwarded-Key: KFP_KEY}",
+        "--set", "kubeflow.connection.cookie_env=KFP_COOKIE",
+    )
+    assert status == 0, err
+    assert all(headers.get("Cookie") == "session=" + SECRET for _, _, headers in installation.requests)
+    assert SECRET not in "".join(version["text"] for version in installation.versions)
+
+
+def test_a_token_may_lie_in_a_file(submit, installation, tmp_path):
+    installation.token = SECRET
+    (tmp_path / "token").write_text(SECRET + "\n")
+    status, _, err = submit("--set", f"kubeflow.connection.token_file={tmp_path / 'token'}")
+    assert status == 0, err
+
+
+def test_a_refused_token_is_said_in_a_sentence(submit, installation, monkeypatch):
+    installation.token = "another"
+    monkeypatch.setenv("KFP_TOKEN", SECRET)
+    status, _, err = submit("--set", "kubeflow.connection.token_env=KFP_TOKEN")
+    assert status == 2 and "refused while looking up the experiment 'Default' (401" in err and "Traceback" not in err
+
+
+@pytest.mark.parametrize(
+    "arguments, said",
+    [
+        (["--experiment", "nigthly"], "--experiment nigthly: "),
+        (["--param", "epoch=3"], "the pipeline has no parameter 'epoch'. Expected one of data_dir, epochs, learning_rate"),
+        (["--param", "epochs=many"], "epochs is 'many'; expected a whole number"),
+        (["--param", "epochs"], "expected a name and a value"),
+        (["--recurring", "daily"], "found 1 field(s); expected five"),
+        (["--recurring", "0 3 * * 1", "--wait"], "a recurring run has no end to wait for"),
+        (["--set", "kubeflow.connection.token_env=NOT_SET"], "the environment variable NOT_SET is not set"),
+        (["--set", "kubeflow.connection.token_file=/nowhere/token"], "/nowhere/token: the token can't be read"),
+        (["--set", "kubeflow.connection.ca_file=/nowhere/ca"], "/nowhere/ca: there is no such file"),
+    ],
+)
+def test_what_is_wrong_is_said_in_a_sentence(submit, installation, arguments, said):
+    status, _, err = submit(*arguments)
+    assert status == 2 and said in err and "Traceback" not in err
+    assert not installation.runs and not installation.recurring_runs and not installation.pipelines
+
+
+def test_a_missing_experiment_is_answered_with_those_that_exist(submit):
+    _, _, err = submit("--experiment", "daily")
+    assert "it has: Default, nightly" in err
+
+
+def test_a_host_that_does_not_answer(submit):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        status, _, err = submit(to=f"http://127.0.0.1:{taken.getsockname()[1]}")
+    assert status == 2 and "can't be reached" in err and "Traceback" not in err
+
+
+@pytest.mark.parametrize("host", ["kubeflow.example.org", "ftp://kubeflow"])
+def test_a_host_without_scheme(submit, host):
+    status, _, err = submit(to=host)
+    assert status == 2 and "expected an address that begins with https://" in err
+
+
+def test_an_address_that_is_something_else(submit, host):
+    status, _, err = submit(to=host + "/wiki")
+    assert status == 2 and "not found while" in err
+
+
+def test_a_server_that_fails_is_no_fault_of_the_input(submit, installation):
+    installation.fail_next = [500]
+    status, _, err = submit()
+    assert status == 1 and "answered 500" in err and "upstream connect error" in err and "Traceback" not in err
+
+
+def test_five_and_six_fields():
+    assert submission.six_field_cron("*/5 * * * *") == "0 */5 * * * *"
+    assert submission.six_field_cron("30 0 3 * * 1") == "30 0 3 * * 1"
+    with pytest.raises(BadInput):
+        submission.six_field_cron("")

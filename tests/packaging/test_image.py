@@ -1,0 +1,82 @@
+"""The Dockerfile installs the current stack's lock file, from a small context, for a user who is not root."""
+
+import fnmatch
+import re
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(CHECKOUT / "deploy"))
+import image_tree  # noqa: E402
+
+TEXT = (CHECKOUT / "Dockerfile").read_text()
+
+
+def commands(variant):
+    found = image_tree.stages(TEXT, {"VARIANT": variant})
+    return [step for name in image_tree.in_order(found, "image") for step in found[name][1]]
+
+
+def allowed(path):
+    """Whether .dockerignore lets a path into the context."""
+    kept = False
+    for line in (CHECKOUT / ".dockerignore").read_text().splitlines():
+        if not line or line.startswith("#"):
+            continue
+        pattern = line.lstrip("!")
+        if fnmatch.fnmatch(path, pattern) or path.startswith(pattern + "/"):
+            kept = line.startswith("!")
+    return kept
+
+
+@pytest.mark.parametrize("variant", ["cpu", "gpu"])
+def test_packages_come_from_the_lock_files_with_hashes(variant):
+    runs = [rest for word, rest in commands(variant) if word == "RUN" and "uv pip" in rest and "locks/" in rest]
+    assert all("--require-hashes" in rest for rest in runs)
+    assert any("pip sync" in rest and rest.rstrip().endswith("/build/locks/current.txt") for rest in runs)
+    assert any("current-cuda.txt" in rest for rest in runs) == (variant == "gpu")
+
+
+def test_what_is_copied_exists_and_is_in_the_context():
+    for word, rest in commands("gpu"):
+        if word == "COPY" and not rest.startswith("--from="):
+            source = rest.split()[0]
+            assert (CHECKOUT / source).exists() and allowed(source), source
+
+
+@pytest.mark.parametrize("path", ["data/x.jpg", "weights/x.h5", "runs/demo/x", ".git/config", ".venv/bin/python", "tests/conftest.py"])
+def test_the_context_is_small(path):
+    assert not allowed(path)
+
+
+def test_the_image_does_not_run_as_root():
+    found = image_tree.stages(TEXT, {})
+    users = [rest for word, rest in found["image"][1] if word == "USER"]
+    assert users == ["1000"]
+
+
+def test_the_cuda_lock_adds_to_the_current_one_and_changes_nothing():
+    def names(file):
+        return set(re.findall(r"^([a-z0-9][a-z0-9.-]*)==", (CHECKOUT / "locks" / file).read_text(), re.MULTILINE))
+
+    added = names("current-cuda.txt")
+    assert "nvidia-cudnn-cu12" in added and not added & names("current.txt")
+
+
+@pytest.mark.parametrize("manifest", sorted((CHECKOUT / "deploy").glob("*.yaml")), ids=lambda path: path.name)
+def test_manifests_serve_what_the_pusher_fills(manifest):
+    documents = list(yaml.safe_load_all(manifest.read_text()))
+    assert all({"apiVersion", "kind", "metadata"} <= set(document) for document in documents)
+    configured = yaml.safe_load((CHECKOUT / "configs" / "kubeflow.yaml").read_text())
+    (volume,) = configured["kubeflow"]["volumes"]
+    text = manifest.read_text()
+    if manifest.name == "tensorflow-serving.yaml":
+        assert f"--model_base_path={configured['serving']['dir']}" in text and f"claimName: {volume['claim']}" in text
+    if manifest.name == "inference-service.yaml":
+        below = configured["serving"]["dir"][len(volume["path"]) + 1 :]
+        assert documents[0]["spec"]["predictor"]["model"]["storageUri"] == f"pvc://{volume['claim']}/{below}"
+    if manifest.name == "volume.yaml":
+        assert documents[0]["metadata"]["name"] == volume["claim"]
