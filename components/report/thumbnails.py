@@ -2,9 +2,8 @@
 
 import base64
 import dataclasses
-import functools
 import hashlib
-from typing import Dict, Iterable, Iterator, List, Tuple
+from typing import Callable, Dict, Iterable, Iterator, List, Tuple
 
 from components import storage
 from schemas import features
@@ -46,9 +45,8 @@ class Thumbnails:
     across_ages: List[Face]
 
 
-@functools.lru_cache(maxsize=None)
-def _thumbnail():
-    """Returns the function from an encoded photograph to its thumbnail as JPEG; traced once a process."""
+def _cutter() -> Callable:
+    """Returns the function from an example's features to its thumbnail, a `data:` address; empty for what is no photograph."""
     import tensorflow as tf
 
     from components import image_decoding
@@ -57,18 +55,14 @@ def _thumbnail():
     def thumbnail(encoded):
         return tf.io.encode_jpeg(image_decoding.decode_to_square(encoded, SIDE), quality=_QUALITY, optimize_size=True)
 
-    return thumbnail
+    def cut_one(example) -> str:
+        try:
+            jpeg = thumbnail(example[features.IMAGE_ENCODED].bytes_list.value[0]).numpy()
+        except tf.errors.InvalidArgumentError:
+            return ""
+        return "data:image/jpeg;base64," + base64.b64encode(jpeg).decode("ascii")
 
-
-def _cut(example) -> str:
-    """Returns the thumbnail of an example as a `data:` address, empty where it holds no photograph."""
-    import tensorflow as tf
-
-    try:
-        jpeg = _thumbnail()(example[features.IMAGE_ENCODED].bytes_list.value[0]).numpy()
-    except tf.errors.InvalidArgumentError:
-        return ""
-    return "data:image/jpeg;base64," + base64.b64encode(jpeg).decode("ascii")
+    return cut_one
 
 
 def _split_files(examples: str, split: str) -> List[str]:
@@ -94,7 +88,8 @@ def _rank(sha256: str) -> bytes:
 class _AcrossAges:
     """Keeps the photographs with the lowest ranks in each decade; a photograph is decoded when it gets in."""
 
-    def __init__(self):
+    def __init__(self, cut_one: Callable):
+        self._cut_one = cut_one
         self._kept: Dict[int, List[Tuple[bytes, Face]]] = {}
 
     def offer(self, example, sha256: str) -> None:
@@ -103,7 +98,7 @@ class _AcrossAges:
         rank = _rank(sha256)
         if len(kept) == PER_DECADE and rank > kept[-1][0]:
             return
-        source = _cut(example)
+        source = self._cut_one(example)
         if source:
             name = example[features.IMAGE_FILENAME].bytes_list.value[0].decode("utf-8", "replace")
             kept.append((rank, Face(file_name=name, age=age, source=source)))
@@ -129,7 +124,8 @@ def cut(examples: str, wanted: Iterable[str]) -> Thumbnails:
     """
     import tensorflow as tf
 
-    missing, found, across = set(wanted), {}, _AcrossAges()
+    cut_one = _cutter()
+    missing, found, across = set(wanted), {}, _AcrossAges(cut_one)
     try:
         for split in features.SPLITS:
             for number, example in enumerate(_records(examples, split)):
@@ -140,7 +136,7 @@ def cut(examples: str, wanted: Iterable[str]) -> Thumbnails:
                     across.offer(example, sha256)
                 if split == features.TEST and sha256 in missing:
                     missing.remove(sha256)
-                    found[sha256] = _cut(example)
+                    found[sha256] = cut_one(example)
     except tf.errors.OpError as error:
         raise OSError(f"{examples}: the examples can't be read: {error.message}") from error
     return Thumbnails(by_sha256=found, across_ages=across.faces())

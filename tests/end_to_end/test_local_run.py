@@ -2,6 +2,7 @@
 
 import csv
 import json
+import pathlib
 import shutil
 
 import numpy as np
@@ -73,6 +74,18 @@ def test_verdict_is_written_as_data_and_as_a_page(blessed):
     page = (folder / "report.html").read_text()
     assert f"{written['metrics']['mae']:.2f}" in page
     assert written["run_id"] in page
+    assert "data:image/jpeg" in page
+    assert "END_OF_CONFIGURATION" in page
+
+
+def test_pushed_model_has_a_card_that_the_report_links(blessed):
+    card = pathlib.Path(blessed.verdict["paths"]["model"]) / "assets.extra" / "model_card.md"
+    folder = blessed.workdir / "reports" / blessed.verdict["run_id"]
+
+    assert blessed.verdict["paths"]["model_card"] == str(card)
+    assert f"| whole test split | 36 | {blessed.verdict['metrics']['mae']:.2f} |" in card.read_text()
+    assert (folder / "model_card.md").read_text() == card.read_text()
+    assert '<a href="model_card.md">' in (folder / "report.html").read_text()
 
 
 def test_metrics_equal_an_independent_computation_from_the_served_model(blessed):

@@ -459,7 +459,7 @@ def test_unanswered_photographs_are_counted(made, written, reader, tmp_path):
 
     text = reader.open(written(verdict)).inner_text("#error")
 
-    assert "1 photographs got no number for an answer" in text
+    assert "1 photograph got no number for an answer" in text
     assert "not a number" in text
 
 
