@@ -43,7 +43,8 @@ RUN uv pip install --no-deps --no-build-isolation --python /opt/age/bin/python /
     && uv pip check --python /opt/age/bin/python
 
 FROM debian AS image
-RUN useradd --uid 1000 --create-home age
+# Kubeflow's launcher copies artifacts below these; older ones mount nothing there and run as the image's user.
+RUN useradd --uid 1000 --create-home age && mkdir -p /minio /s3 /gcs && chown age /minio /s3 /gcs
 COPY --from=project /opt/age /opt/age
 COPY configs /opt/age/configs
 ENV PATH=/opt/age/bin:$PATH TF_CPP_MIN_LOG_LEVEL=2

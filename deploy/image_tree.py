@@ -63,9 +63,10 @@ def in_order(found: dict, last: str) -> list:
 
 def run_in(tree: pathlib.Path, command: str, environment: dict) -> None:
     print(f"RUN {command}", flush=True)
-    ended = subprocess.run(
-        ["chroot", str(tree), "/usr/bin/env", "-i", *(f"{key}={value}" for key, value in environment.items()), "sh", "-ec", command]
-    )
+    # A mount namespace of its own: /proc, which TensorFlow reads, is gone from the tree when the command ends.
+    entered = ["unshare", "--mount", "--fork", "sh", "-c", 'mount -t proc proc "$0/proc" && exec chroot "$0" "$@"', str(tree)]
+    variables = [f"{key}={value}" for key, value in environment.items()]
+    ended = subprocess.run([*entered, "/usr/bin/env", "-i", *variables, "sh", "-ec", command])
     if ended.returncode:
         sys.exit(f"The command ended with status {ended.returncode}: {command}")
 
@@ -114,7 +115,9 @@ def build(tree: pathlib.Path, variant: str, certificates: str) -> dict:
 
 def check(tree: pathlib.Path, environment: dict) -> None:
     """Runs the compiled containers' commands in the tree, with the package that is installed there, as the image's user."""
-    shutil.copytree(CHECKOUT / "tests", tree / "home/age/check/tests", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(
+        CHECKOUT / "tests", tree / "home/age/check/tests", ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True
+    )
     shutil.copy(CHECKOUT / "pytest.ini", tree / "home/age/check")
     run_in(tree, "chown -R age /home/age && chmod 1777 /tmp && mkdir -p /dev/shm", environment)
     command = (

@@ -230,6 +230,8 @@ class Cluster:
             # In MLMD the schema becomes the name of a type, and artifacts are known by their number.
             recorded["type"] = {"schemaTitle": yaml.safe_load(artifact.type.instance_schema)["title"]}
             recorded["name"] = str(self._next_artifact)
+            recorded.setdefault("metadata", {}).setdefault("display_name", key)
+            recorded["metadata"].setdefault("store_session_info", "{}")
             self._next_artifact += 1
             outcome.artifacts[key] = recorded
 

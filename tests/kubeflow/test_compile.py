@@ -110,6 +110,29 @@ def test_each_parameter_reaches_the_step_that_uses_it(documents, step, parameter
     assert task["inputs"]["parameters"][parameter] == {"componentInputParameter": parameter}
 
 
+def test_a_parameter_that_the_pipeline_does_not_declare_is_refused_as_in_the_backend(documents, tmp_path):
+    """What TFX's exit handler would do: the tasks refer to parameters that their DAG does not have."""
+    without = json.loads(json.dumps(documents[0]))
+    del without["root"]["inputDefinitions"]["parameters"]["data_dir"]
+    cluster = launcher.Cluster(yaml.safe_dump_all([without, documents[1]]), tmp_path, {})
+    with pytest.raises(launcher.DriverError, match="parent DAG does not have input parameter data_dir"):
+        cluster.run("run")
+    with pytest.raises(launcher.DriverError, match="no parameters"):
+        cluster.run("run", epoch=3)
+
+
+def test_tfx_alone_names_a_producer_that_does_not_exist(documents, tmp_path, monkeypatch):
+    """The step after TFX's compiler is needed for as long as this fails without it."""
+    monkeypatch.setattr(specification, "_connect_parameters", lambda *arguments: None)
+    producers = [
+        source["taskOutputParameter"]["producerTask"]
+        for task in yaml.safe_load(compiled().split("\n---\n")[0])["root"]["dag"]["tasks"].values()
+        for source in task.get("inputs", {}).get("parameters", {}).values()
+        if "taskOutputParameter" in source
+    ]
+    assert set(producers) == {"RunStart_task"}
+
+
 def test_only_the_first_step_is_never_cached(documents):
     tasks = documents[0]["root"]["dag"]["tasks"]
     assert [name for name, task in tasks.items() if not task.get("cachingOptions")] == ["RunStart"]

@@ -114,7 +114,8 @@ def test_another_model_is_compared_with_the_one_that_is_served(first, cluster, v
 def test_the_data_gate_stops_a_run_whose_report_can_be_read(first, cluster, volume):
     spoilt = volume / "spoilt"
     shutil.copytree(volume / "data", spoilt)
-    rows = list(csv.reader((spoilt / "labels.csv").open()))
+    with (spoilt / "labels.csv").open(newline="") as file:
+        rows = list(csv.reader(file))
     with (spoilt / "labels.csv").open("w", newline="") as file:
         csv.writer(file).writerows([rows[0]] + [[row[0], "old", row[2]] if i % 4 == 0 else row for i, row in enumerate(rows[1:])])
     run_id = "44444444-4444-4444-8444-444444444444"
