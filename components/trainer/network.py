@@ -36,14 +36,13 @@ class AgeNetwork:
         return digest.hexdigest()
 
 
-def _head(features, settings: TrainerSettings, mean_age: float, std_age: float):
+def _head(features, settings: TrainerSettings, mean_age: float, std_age: float, output_initializer="glorot_uniform"):
     x = keras.layers.GlobalAveragePooling2D(name="pool")(features)
     if settings.dense_units:
         x = keras.layers.Dense(settings.dense_units, activation="relu", name="dense")(x)
     if settings.dropout:
         x = keras.layers.Dropout(settings.dropout, seed=settings.seed, name="dropout")(x)
-    # Zeros: training starts from the mean age. From random numbers it starts from anything, and the first steps do harm.
-    x = keras.layers.Dense(1, kernel_initializer="zeros", name="standard_age")(x)
+    x = keras.layers.Dense(1, kernel_initializer=output_initializer, name="standard_age")(x)
     # A linear output in standard deviations learns at the same rate whatever the spread of the ages.
     return keras.layers.Rescaling(scale=std_age, offset=mean_age, name="age")(x)
 
@@ -110,7 +109,9 @@ def build(settings: TrainerSettings, mean_age: float, std_age: float) -> AgeNetw
     images = keras.Input(shape, name="images")
     pixels = backbone.preprocess(images, settings.backbone)
     if cut is None:
-        ages = _head(network(pixels), settings, mean_age, std_age)
+        # Without anything pretrained, random outputs lie far from any age, and the first steps of a deep network do harm.
+        initializer = "zeros" if settings.weights == backbone.WEIGHTS_NONE else "glorot_uniform"
+        ages = _head(network(pixels), settings, mean_age, std_age, initializer)
         whole = keras.Model(images, ages, name="age_network")
         return AgeNetwork(stem=None, tail=whole, whole=whole)
     lower = keras.Model(network.input, cut, name="frozen_backbone")
