@@ -404,6 +404,8 @@ def test_commands_to_make_the_run_again_are_on_the_page(made, written, reader):
     shown = opened.eval_on_selector("#reproduce", "one => one.textContent")
 
     assert shown == reproduction.command(made.verdict["configuration"])
+    explored = reader.open(written(made.explored())).eval_on_selector("#reproduce", "one => one.textContent")
+    assert explored.endswith("\nage-pipeline explore --config run.yaml")
 
 
 def test_a_large_test_split_stays_a_small_page(made, written, reader, tmp_path):
