@@ -310,6 +310,15 @@ def test_slices_are_drawn_on_one_scale_with_their_counts_and_small_ones_hollow(m
         assert f"n = {entry['example_count']}" + (", small" if entry["small"] else "") in texts
 
 
+def test_slices_that_are_all_small_are_not_said_to_be_well(made, written, reader):
+    small = [{**entry, "small": True, "mae_interval": None} for entry in made.verdict["slices"]]
+
+    text = reader.open(written(made.with_changes(slices=small, weakest_slices=[]))).inner_text("#error")
+
+    assert "Every slice is too small to be judged." in text
+    assert "clearly worse" not in text
+
+
 def test_worst_predictions_and_random_sample_are_shown_with_their_photographs(made, written, reader):
     opened = reader.open(written(made.verdict))
     rows = sorted(made.splits["test"], key=lambda row: -abs(row.predicted - row.age))
