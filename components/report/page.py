@@ -18,6 +18,7 @@ MODEL_CARD_FILE = "model_card.md"
 
 _TEMPLATE = "page.html.j2"
 _MAX_CHARTED_ATTRIBUTES = 8
+_VERBS = {verdict.RUN: "run", verdict.EXPLORE: "explore"}
 
 _KEYS = {
     "kind": "run",
@@ -218,7 +219,7 @@ def render(made: Dict[str, Any]) -> str:
         faces=faces,
         max_points=charts.MAX_POINTS,
         per_decade=thumbnails.PER_DECADE,
-        reproduce=reproduction.command(raw["configuration"]) if raw["configuration"] else None,
+        reproduce=reproduction.command(raw["configuration"], _VERBS.get(raw["kind"], "run")) if raw["configuration"] else None,
         splits=features.SPLITS,
         decade=features.AGE_DECADE,
         rejects_file=data_facts.REJECTS_FILE if raw["paths"].get("rejects") else None,

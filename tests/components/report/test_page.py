@@ -310,6 +310,15 @@ def test_slices_are_drawn_on_one_scale_with_their_counts_and_small_ones_hollow(m
         assert f"n = {entry['example_count']}" + (", small" if entry["small"] else "") in texts
 
 
+def test_slices_that_are_all_small_are_not_said_to_be_well(made, written, reader):
+    small = [{**entry, "small": True, "mae_interval": None} for entry in made.verdict["slices"]]
+
+    text = reader.open(written(made.with_changes(slices=small, weakest_slices=[]))).inner_text("#error")
+
+    assert "Every slice is too small to be judged." in text
+    assert "clearly worse" not in text
+
+
 def test_worst_predictions_and_random_sample_are_shown_with_their_photographs(made, written, reader):
     opened = reader.open(written(made.verdict))
     rows = sorted(made.splits["test"], key=lambda row: -abs(row.predicted - row.age))
@@ -404,6 +413,8 @@ def test_commands_to_make_the_run_again_are_on_the_page(made, written, reader):
     shown = opened.eval_on_selector("#reproduce", "one => one.textContent")
 
     assert shown == reproduction.command(made.verdict["configuration"])
+    explored = reader.open(written(made.explored())).eval_on_selector("#reproduce", "one => one.textContent")
+    assert explored.endswith("\nage-pipeline explore --config run.yaml")
 
 
 def test_a_large_test_split_stays_a_small_page(made, written, reader, tmp_path):
