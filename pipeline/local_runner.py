@@ -1,6 +1,7 @@
 """Runs the pipeline on this machine: TFX's LocalDagRunner and Beam's DirectRunner in one process."""
 
 import contextlib
+import ctypes
 import datetime
 import fcntl
 import json
@@ -84,7 +85,7 @@ def _log_path(workdir: str, run_id: str) -> str:
 
 @contextlib.contextmanager
 def _chatter_to(log_path: str, streams: Sequence[TextIO]):
-    """Sends standard streams of this process, that of its C++ libraries included, to a file.
+    """Sends standard streams of this process, those of its C++ libraries included, to a file.
 
     Args:
         log_path: the file; it is appended to.
@@ -101,6 +102,8 @@ def _chatter_to(log_path: str, streams: Sequence[TextIO]):
         try:
             yield
         finally:
+            # What C and C++ printed waits in their own buffer.
+            ctypes.CDLL(None).fflush(None)
             for stream, descriptor in kept.items():
                 stream.flush()
                 os.dup2(descriptor, descriptors[stream])

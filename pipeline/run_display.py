@@ -8,7 +8,7 @@ import time
 from typing import Callable, Iterator, Optional, TextIO
 
 from components.progress import Progress
-from pipeline.inert_text import inert_lines
+from pipeline.inert_text import inert, inert_lines
 
 LOADING = "Loading TensorFlow and TFX"
 FROM_THE_CACHE = "from the cache"
@@ -45,7 +45,7 @@ def counts(progress: Progress, rate: Optional[float]) -> str:
     """Returns how many are done and how fast, such as `3136 of 6074 images, 25 images/s`; nothing where nothing is counted."""
     if progress.done is None:
         return ""
-    unit = f" {progress.unit}" if progress.unit else ""
+    unit = f" {inert(progress.unit)}" if progress.unit else ""
     done = f"{progress.done} of {progress.total}{unit}" if progress.total else f"{progress.done}{unit}"
     return done if rate is None else f"{done}, {number(rate)}{unit}/s"
 

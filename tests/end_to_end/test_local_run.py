@@ -1,9 +1,19 @@
 """Whole runs with real TFX, Beam, ML Metadata and TFMA."""
 
+import contextlib
 import csv
+import fcntl
 import json
+import os
 import pathlib
+import pty
+import re
 import shutil
+import signal
+import struct
+import subprocess
+import sys
+import termios
 
 import numpy as np
 import pandas as pd
@@ -12,11 +22,12 @@ import tensorflow as tf
 from ml_metadata import metadata_store
 from ml_metadata.proto import metadata_store_pb2
 
-from pipeline import configuration, local_runner
+from pipeline import configuration, local_runner, run_display
 from pipeline.cli import cli
 from schemas.bad_input import BadInput
 from tests.end_to_end.conftest import SMALL_RUN, run_pipeline, write_shades
 
+ROOT = pathlib.Path(__file__).parents[2]
 ALL_STEPS = {
     "FaceExampleGen",
     "AgeSchemaGen",
@@ -249,6 +260,83 @@ def test_command_line_says_the_verdict_and_exits_with_it(shades, blessed, capsys
     assert "NOT BLESSED" in printed and "none pushed" in printed
     assert "The test split has 36 examples; at least 37 are needed (evaluator.min_examples)." in printed
     assert "Trainer: from the cache" in printed
+
+
+CHATTERING = """
+import ctypes, os, sys
+from pipeline import cli
+sys.argv[0] = "age-pipeline"
+
+def chatter():
+    print("chatter: print")
+    sys.stderr.write("chatter: stderr\\n")
+    os.write(1, b"chatter: descriptor 1\\n")
+    os.write(2, b"chatter: descriptor 2\\n")
+    ctypes.CDLL(None).printf(b"chatter: printf\\n")
+
+from components import report_page
+write = report_page.write
+report_page.write = lambda *arguments: (chatter(), write(*arguments))
+cli.main()
+"""
+
+
+def test_terminal_shows_stages_and_the_verdict_while_libraries_chatter_into_the_log(shades, blessed):
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 72, 0, 0))
+    process = subprocess.Popen(
+        [sys.executable, "-c", CHATTERING, *map(str, run_command(shades, blessed.workdir))],
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        cwd=ROOT,
+        env={**os.environ, "TERM": "xterm-256color", "PYTHONPATH": str(ROOT)},
+    )
+    os.close(theirs)
+    printed = b""
+    with contextlib.suppress(OSError):
+        while block := os.read(ours, 65536):
+            printed += block
+    os.close(ours)
+
+    assert process.wait() == 0, printed.decode()
+    seen = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", printed.decode())
+    finished = [line for line in re.split(r"[\r\n]+", seen) if line[:1] in "✓↺✗" and line]
+    assert {line.split()[1] for line in finished} == ALL_STEPS | {"Libraries"}
+    assert {line.split()[1] for line in finished if "from the cache" in line} == ALL_STEPS - {"BlessingReport"}
+    assert all(len(line) <= 72 for line in finished)
+    assert "BLESSED: this model may serve." in seen
+    assert "Traceback" not in seen and "Warning" not in seen and "chatter" not in seen
+    log = re.search(r"Log: (.*?\.log)", seen.replace("\r\n", "")).group(1)
+    logged = pathlib.Path(log).read_text(encoding="utf-8")
+    for source in ("print", "stderr", "descriptor 1", "descriptor 2", "printf"):
+        assert f"chatter: {source}\n" in logged
+    assert "\x1b" not in logged
+
+
+def test_interrupting_a_step_ends_with_a_sentence_and_the_next_run_goes_on(tmp_path):
+    class Interrupting(run_display.PlainLines):
+        """Presses Ctrl-C once, while Beam decodes images."""
+
+        def progress(self, progress):
+            if progress.doing.startswith("Decoding") and not pressed:
+                pressed.append(progress)
+                os.kill(os.getpid(), signal.SIGINT)
+
+    pressed, lines = [], []
+    data, workdir = write_shades(tmp_path / "data", count=80), tmp_path / "work"
+    configured = configuration.load(None, SMALL_RUN, data_dir=str(data), workdir=str(workdir))
+
+    with pytest.raises(local_runner.RunStopped) as stop:
+        local_runner.run(configured, display=Interrupting(lines.append))
+
+    sentence, log, advice = str(stop.value).splitlines()
+    assert pressed and sentence == "Stopped at FaceExampleGen, as you asked."
+    assert (workdir / "logs") in pathlib.Path(log.removeprefix("The log is ")).parents
+    assert "Run it again to go on" in advice
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    again = run_pipeline(data, workdir, "trainer.epochs=1")
+    assert again.executed() == ALL_STEPS
 
 
 def test_predict_prints_ages_as_csv(blessed, shades, capsys, tmp_path):

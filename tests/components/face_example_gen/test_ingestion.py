@@ -21,6 +21,7 @@ from PIL import Image, ImageOps
 from tfx.dsl.components.base import base_beam_executor
 from tfx.types import artifact_utils, standard_artifacts
 
+from components import progress
 from components.artifacts import Rejects
 from components.face_example_gen import component, executor, ingestion, label_file
 from components.face_example_gen.fingerprint import data_fingerprint
@@ -466,6 +467,24 @@ def test_component_gives_the_same_sets_again_and_says_so_in_its_artifacts(ingest
     assert rejects.type_name == "age.Rejects"
     for name in ("rows", "used", "rejected", "duplicates"):
         assert rejects.get_int_custom_property(name) == ingested.counts[name]
+
+
+def test_ingestion_reports_every_row_and_every_image_and_what_came_of_them(ingested, data, tmp_path):
+    heard = []
+
+    with progress.listening(heard.append):
+        face_example_gen_writes(str(data), tmp_path)
+
+    last = {report.doing: report for report in heard}
+    hashing, decoding, outcome = last.values()
+    rejected_before_decoding = len(ROWS) - decoding.total
+    assert (hashing.done, hashing.total, hashing.unit) == (len(ROWS), len(ROWS), "rows")
+    assert decoding.done == decoding.total and decoding.unit == "images" and 0 < rejected_before_decoding
+    assert outcome.outcome
+    assert outcome.doing == (
+        f"{ingested.counts['used']} of {len(ROWS)} rows used, {ingested.counts['rejected']} rejected, "
+        f"{ingested.counts['duplicates']} duplicates"
+    )
 
 
 def test_data_directory_may_be_given_through_tensorflows_file_systems(ingested, data, tmp_path):

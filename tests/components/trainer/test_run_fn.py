@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 from tfx.components.trainer.fn_args_utils import FnArgs
 
+from components import progress
 from components.trainer import run_fn
 from components.trainer.settings import TrainerInputs, TrainerSettings
 from schemas.bad_input import BadInput
@@ -81,6 +82,28 @@ def test_same_seed_gives_the_same_model_and_another_seed_another(trained, train_
         predictions(tmp_path, validation_files)[0], predictions(directory, validation_files)[0], rtol=1e-4
     )
     assert other["history"]["loss"][0] != pytest.approx(record["history"]["loss"][0], rel=1e-4)
+
+
+def test_training_reports_features_epochs_and_the_errors_that_keras_recorded(train_files, validation_files, tmp_path):
+    heard = []
+
+    with progress.listening(heard.append):
+        record = train(tmp_path, train_files, validation_files, epochs=2)
+
+    doings = list(dict.fromkeys(report.doing for report in heard))
+    assert [doing.split(" (")[0] for doing in doings[:2]] == [
+        "Computing the features of images once, 3 views each",
+        "Computing the features of images once",
+    ]
+    assert [report.done for report in heard if report.doing == doings[0]] == [0, 32, 64, 70]
+    assert doings[2:4] == ["Training, epoch 1 of 2", "Training, epoch 2 of 2"]
+    for epoch in (0, 1):
+        (last,) = [report for report in heard if report.doing == doings[2 + epoch] and report.done == report.total]
+        mae, validation_mae = record["history"]["mae"][epoch], record["history"]["val_mae"][epoch]
+        assert last.detail == f"MAE {mae:.2f} years, validation MAE {validation_mae:.2f}"
+        assert (last.total, last.unit) == (5, "steps")
+    assert heard[-1].outcome
+    assert heard[-1].doing == f"best validation MAE {record['validation_mae']:.2f} years, in epoch {record['best_epoch']}"
 
 
 def test_nothing_frozen_trains_the_whole_network_on_varied_images(train_files, validation_files, tmp_path):
