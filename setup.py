@@ -16,7 +16,7 @@ setup(
     ),
     package_data={
         "schemas": ["*.pbtxt"],
-        "components": ["**/*.html", "**/*.j2"],
+        "components": ["**/*.j2"],
     },
     entry_points={"console_scripts": ["age-pipeline = pipeline.cli:main"]},
     # Lower bound: the compatible stack's version. Upper bound: the first one that the current stack was not tried with.

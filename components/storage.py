@@ -5,7 +5,7 @@ import errno
 import io
 import os
 import shutil
-from typing import Dict
+from typing import Dict, Iterable
 
 
 def is_remote(path: str) -> bool:
@@ -112,6 +112,18 @@ def write_text(path: str, text: str) -> None:
     os.replace(unfinished, path)
 
 
+def concatenate(beginning: str, parts: Iterable[str], whole: str) -> None:
+    """Writes a file of a text and the content of other files after it; memory does not grow with them."""
+    unfinished = whole if is_remote(whole) else f"{whole}.{os.getpid()}.unfinished"
+    with _gfile().GFile(whole, "wb") if is_remote(whole) else open(unfinished, "wb") as file:
+        file.write(beginning.encode("utf-8"))
+        for path in parts:
+            with open_binary(path) as part:
+                shutil.copyfileobj(part, file, 1 << 20)
+    if unfinished != whole:
+        os.replace(unfinished, whole)
+
+
 def exists(path: str) -> bool:
     return _gfile().exists(path) if is_remote(path) else os.path.exists(path)
 
@@ -150,6 +162,13 @@ def link_or_copy_tree(source: str, destination: str) -> None:
             shutil.copy2(old, new)
 
     shutil.copytree(source, destination, copy_function=link_or_copy, dirs_exist_ok=True)
+
+
+def remove_file(path: str) -> None:
+    if is_remote(path):
+        _gfile().remove(path)
+    else:
+        os.remove(path)
 
 
 def remove_tree(path: str) -> None:

@@ -5,6 +5,7 @@ import traceback
 
 import click
 
+from pipeline.inert_text import inert_lines
 from schemas.bad_input import BadInput
 
 EXIT_DONE = 0
@@ -47,11 +48,56 @@ def _configured(command):
 @_configured
 def run(data, config, workdir, overrides):
     """Run the whole pipeline on this machine and say whether the model may serve."""
-    from pipeline import configuration, local_runner, verdict_text
+    from pipeline import configuration, local_runner, run_display, verdict_text
 
-    verdict = local_runner.run(configuration.load(config, overrides, data_dir=data, workdir=workdir), _say)
+    configured = configuration.load(config, overrides, data_dir=data, workdir=workdir)
+    with run_display.on_standard_output() as display:
+        verdict = local_runner.run(configured, display=display)
     _say(verdict_text.verdict_text(verdict))
     sys.exit(EXIT_DONE if verdict["blessed"] else EXIT_NOT_BLESSED)
+
+
+@cli.command()
+@click.option("--data", metavar="DIR", help="Directory with labels.csv and images (data.dir).")
+@_configured
+def explore(data, config, workdir, overrides):
+    """Look at the data alone, before any training, and say whether the data gate would let a run go on.
+
+    Exit status: 0 it would, 2 it would not.
+    """
+    from pipeline import configuration, data_text, local_runner, run_display
+
+    configured = configuration.load(config, overrides, data_dir=data, workdir=workdir)
+    with run_display.on_standard_output() as display:
+        verdict = local_runner.explore(configured, display=display)
+    _say(data_text.data_text(verdict))
+    sys.exit(EXIT_BAD_INPUT if verdict["stopped_by"] else EXIT_DONE)
+
+
+@cli.command()
+@click.argument("run", required=False)
+@click.option("--open", "open_page", is_flag=True, help="Open its page in a browser; that of the latest unless RUN is given.")
+@click.option("--compare", nargs=2, metavar="A B", help="Show two runs side by side.")
+@_configured
+def report(run, open_page, compare, config, workdir, overrides):
+    """List the runs of a workdir, or print one.
+
+    RUN, A and B are names from the list, their beginnings, or 'latest'.
+    """
+    from pipeline import configuration, past_runs, runs_text
+
+    if compare and (run or open_page):
+        raise click.UsageError("--compare takes its two runs and goes with neither RUN nor --open.")
+    where = configuration.load(config, overrides, workdir=workdir).workdir
+    runs = past_runs.find(where)
+    if compare:
+        runs_text.print_comparison(*(past_runs.choose(runs, name, where) for name in compare))
+    elif open_page:
+        past_runs.open_page(past_runs.choose(runs, run or past_runs.LATEST, where), _say)
+    elif run:
+        runs_text.print_details(past_runs.choose(runs, run, where))
+    else:
+        runs_text.print_list(runs, where)
 
 
 @cli.command()
@@ -178,7 +224,7 @@ def main() -> None:
     try:
         cli.main(standalone_mode=False)
     except BadInput as error:
-        click.echo(f"Error: {error}", err=True)
+        click.echo(f"Error: {inert_lines(error)}", err=True)
         sys.exit(EXIT_BAD_INPUT)
     except click.ClickException as error:
         error.show()
@@ -190,8 +236,15 @@ def main() -> None:
         from pipeline import local_runner
         from pipeline.kubeflow import submission
 
-        if not isinstance(error, (local_runner.RunFailed, submission.SubmissionFailed)):
+        if isinstance(error, local_runner.RunStopped):
+            click.echo(inert_lines(error), err=True)
+        elif isinstance(error, (local_runner.RunFailed, submission.SubmissionFailed)):
+            click.echo(f"Error: {inert_lines(error)}", err=True)
+        else:
+            click.echo(
+                f"Error: {type(error).__name__}: {inert_lines(error)}\n"
+                "This is a fault of the pipeline's own; the lines below say where.",
+                err=True,
+            )
             traceback.print_exc()
-            error = f"{type(error).__name__}: {error}\nThis is a fault of the pipeline's own; the lines above say where."
-        click.echo(f"Error: {error}", err=True)
         sys.exit(EXIT_FAILED)

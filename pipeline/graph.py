@@ -9,14 +9,16 @@ from tfx import v1 as tfx
 from tfx.dsl.components.base import base_node
 from tfx.orchestration import metadata, pipeline
 
+from components import verdict
 from components.age_evaluator.component import AgeEvaluator
-from components.age_pusher.component import AgePusher
+from components.age_pusher.component import Pusher
 from components.age_schema_gen.component import AgeSchemaGen
 from components.blessing_report.component import BlessingReport
 from components.champion.component import Champion
 from components.data_gate.component import DataGate
+from components.data_report.component import DataReport
 from components.face_example_gen.component import FaceExampleGen
-from components.trainer.component import AgeTrainer
+from components.trainer.component import Trainer
 from pipeline.configuration import Configuration, splits_in_order
 from pipeline.run_facts import RunFacts
 from schemas import age_schema
@@ -77,6 +79,7 @@ def facts_for_the_report(configuration: Configuration, facts: RunFacts) -> str:
                 include={"max_mae", "min_examples", "max_regression", "slice_ceilings"}
             ),
             "data_fingerprint": facts.data_fingerprint,
+            "kind": facts.kind,
             "data_dir": configuration.data.dir,
             "metadata_path": metadata_path(configuration.workdir),
             "configuration": shown_configuration(configuration),
@@ -88,7 +91,7 @@ def facts_for_the_report(configuration: Configuration, facts: RunFacts) -> str:
 def components(
     configuration: Configuration, facts: RunFacts, parameters: Optional[RunParameters] = None
 ) -> List[base_node.BaseNode]:
-    """Returns the components of the pipeline.
+    """Returns the components of the pipeline, or of its data part for a look at the data.
 
     Args:
         configuration: what the run shall do.
@@ -117,6 +120,7 @@ def components(
     )
 
     data_gate = DataGate(
+        examples=example_gen.outputs["examples"],
         rejects=example_gen.outputs["rejects"],
         statistics=statistics_gen.outputs["statistics"],
         schema=schema_gen.outputs["schema"],
@@ -127,7 +131,19 @@ def components(
         run_id=parameters.run_id,
     )
 
-    trainer = AgeTrainer(
+    data_part = [example_gen, schema_gen, statistics_gen, example_validator, data_gate]
+    if facts.kind == verdict.EXPLORE:
+        data_report = DataReport(
+            examples=example_gen.outputs["examples"],
+            rejects=example_gen.outputs["rejects"],
+            report_dir=reports,
+            run_id=facts.run_id,
+            run_facts=run_facts,
+        )
+        data_report.add_upstream_node(data_gate)
+        return [*data_part, data_report]
+
+    trainer = Trainer(
         examples=example_gen.outputs["examples"],
         settings=configuration.trainer,
         epochs=parameters.epochs,
@@ -136,7 +152,7 @@ def components(
         data_fingerprint=facts.data_fingerprint,
         weights_digest=facts.weights_digest,
         recipe=facts.recipe,
-    ).with_id("Trainer")
+    )
     trainer.add_upstream_node(data_gate)
 
     champion = Champion(serving_dir=parameters.serving_dir, version=facts.champion_version)
@@ -152,13 +168,14 @@ def components(
         max_mae=parameters.max_mae,
     )
 
-    pusher = AgePusher(
+    pusher = Pusher(
         model=trainer.outputs["model"],
         model_blessing=evaluator.outputs["blessing"],
         serving_dir=parameters.serving_dir,
-    ).with_id("Pusher")
+    )
 
     report = BlessingReport(
+        examples=example_gen.outputs["examples"],
         rejects=example_gen.outputs["rejects"],
         model_run=trainer.outputs["model_run"],
         evaluation=evaluator.outputs["evaluation"],
@@ -170,18 +187,7 @@ def components(
         min_slice_examples=configuration.evaluator.min_slice_examples,
     )
 
-    return [
-        example_gen,
-        schema_gen,
-        statistics_gen,
-        example_validator,
-        data_gate,
-        trainer,
-        champion,
-        evaluator,
-        pusher,
-        report,
-    ]
+    return [*data_part, trainer, champion, evaluator, pusher, report]
 
 
 def build(configuration: Configuration, facts: RunFacts) -> pipeline.Pipeline:

@@ -6,20 +6,28 @@ import fcntl
 import json
 import logging
 import os
+import signal
 import sys
+import threading
 import time
-from typing import Any, Callable, Dict, Optional
+from typing import Any, Callable, Dict, Optional, Sequence, TextIO
 
-from components import storage
-from pipeline import run_facts
+from components import progress, storage, verdict
+from pipeline import run_display, run_facts
 from pipeline.configuration import Configuration
 from schemas.bad_input import BadInput
 
 Say = Callable[[str], None]
 
+_RUN_AGAIN = "Run it again to go on: steps that were done come from the cache."
+
 
 class RunFailed(RuntimeError):
     """A step of the run failed for a reason that is not the input's; the message is a sentence with the log's path."""
+
+
+class RunStopped(RuntimeError):
+    """A person stopped the run; the message says so and what is kept."""
 
 
 def _data_dir(configuration: Configuration, say: Say) -> str:
@@ -75,19 +83,28 @@ def _log_path(workdir: str, run_id: str) -> str:
 
 
 @contextlib.contextmanager
-def _chatter_to(log_path: str):
-    """Sends standard error of this process, that of its C++ libraries included, to a file."""
+def _chatter_to(log_path: str, streams: Sequence[TextIO]):
+    """Sends standard streams of this process, that of its C++ libraries included, to a file.
+
+    Args:
+        log_path: the file; it is appended to.
+        streams: `sys.stderr`, `sys.stdout` or both.
+    """
     os.makedirs(os.path.dirname(log_path), exist_ok=True)
-    sys.stderr.flush()
-    kept = os.dup(2)
+    descriptors = {sys.stdout: 1, sys.stderr: 2}
+    kept = {}
     with open(log_path, "ab", buffering=0) as log:
-        os.dup2(log.fileno(), 2)
+        for stream in streams:
+            stream.flush()
+            kept[stream] = os.dup(descriptors[stream])
+            os.dup2(log.fileno(), descriptors[stream])
         try:
             yield
         finally:
-            sys.stderr.flush()
-            os.dup2(kept, 2)
-            os.close(kept)
+            for stream, descriptor in kept.items():
+                stream.flush()
+                os.dup2(descriptor, descriptors[stream])
+                os.close(descriptor)
 
 
 @contextlib.contextmanager
@@ -101,12 +118,31 @@ def _without_arguments():
         sys.argv = kept
 
 
-class _StageLines(logging.Handler):
-    """Says what LocalDagRunner logs about its components: began, from the cache, done after so many seconds."""
+@contextlib.contextmanager
+def _noticing_interrupts():
+    """Yields an event that Ctrl-C sets: Beam turns the exception into one of its own, which does not say so."""
+    interrupted = threading.Event()
 
-    def __init__(self, say: Say):
+    def interrupt(number, frame):
+        interrupted.set()
+        signal.default_int_handler(number, frame)
+
+    noticing = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if noticing and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield interrupted
+    finally:
+        if signal.getsignal(signal.SIGINT) is interrupt:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+class _StageLines(logging.Handler):
+    """Tells a display what LocalDagRunner logs about its components: began, from the cache, done after so many seconds."""
+
+    def __init__(self, display: run_display.Display):
         super().__init__(logging.INFO)
-        self._say = say
+        self._display = display
         self._started = 0.0
         self._cached = False
         self.stage: Optional[str] = None
@@ -119,20 +155,43 @@ class _StageLines(logging.Handler):
         words = message.split()
         if message.startswith("Component ") and message.endswith(" is running."):
             self.stage, self._started, self._cached = words[1], time.monotonic(), False
-            self._say(f"{self.stage} ...")
+            self._display.began(self.stage)
         elif message.startswith("A cached execution "):
             self._cached = True
         elif message.startswith("Component ") and message.endswith(" is finished."):
-            took = "from the cache" if self._cached else f"{time.monotonic() - self._started:.1f} s"
-            self._say(f"{words[1]}: {took}")
+            self._display.ended(words[1], time.monotonic() - self._started, self._cached)
+            self.stage = None
 
 
-def run(configuration: Configuration, say: Say = print) -> Dict[str, Any]:
+def explore(
+    configuration: Configuration, say: Say = print, display: Optional[run_display.Display] = None
+) -> Dict[str, Any]:
+    """Runs the data part of the pipeline alone; a later run in the same workdir takes its steps from the cache.
+
+    Args:
+        configuration: what to do; what it says of training is not looked at.
+        say: takes the lines that tell how it is going.
+
+    Returns:
+        The verdict (see `components.verdict`), of kind `explore`, also where the data gate would stop a run.
+
+    Raises:
+        BadInput: the input can't be used.
+        RunFailed: a step failed for another reason.
+    """
+    return _run(configuration, verdict.EXPLORE, say, display)
+
+
+def run(
+    configuration: Configuration, say: Say = print, display: Optional[run_display.Display] = None
+) -> Dict[str, Any]:
     """Runs the whole pipeline.
 
     Args:
         configuration: what to do.
         say: takes the lines that tell how the run is going.
+        display: takes the same, and more, in place of `say`. What libraries print then goes to the log like what they
+            write to standard error.
 
     Returns:
         The verdict (see `components.verdict`) of a run that finished.
@@ -140,27 +199,43 @@ def run(configuration: Configuration, say: Say = print) -> Dict[str, Any]:
     Raises:
         BadInput: the input can't be used, or the data gate stopped the run.
         RunFailed: a step failed for another reason.
+        RunStopped: it was interrupted (Ctrl-C).
     """
-    with _only_run_in(configuration.workdir):
-        data_dir = _data_dir(configuration, say)
+    return _run(configuration, verdict.RUN, say, display)
+
+
+def _run(
+    configuration: Configuration, kind: str, say: Say, display: Optional[run_display.Display]
+) -> Dict[str, Any]:
+    chatter = [sys.stderr] if display is None else [sys.stderr, sys.stdout]
+    display = display or run_display.PlainLines(say)
+    with _only_run_in(configuration.workdir), progress.listening(display.progress):
+        data_dir = _data_dir(configuration, display.say)
         configuration = configuration.model_copy(
             update={"data": configuration.data.model_copy(update={"dir": data_dir})}
         )
         run_id = _new_run_id(configuration.workdir)
-        facts = run_facts.gather(configuration, run_id)
+        facts = run_facts.gather(configuration, run_id, kind)
         log_path = _log_path(configuration.workdir, run_id)
-        say(f"Run {run_id} on {data_dir}; log: {log_path}")
-        with _chatter_to(log_path), _without_arguments():
-            return _run_graph(configuration, facts, log_path, say)
+        display.say(f"Run {run_id} on {data_dir}\nLog: {log_path}")
+        with _chatter_to(log_path, chatter), _without_arguments(), _noticing_interrupts() as interrupted:
+            return _run_graph(configuration, facts, log_path, display, interrupted)
 
 
-def _run_graph(configuration: Configuration, facts: run_facts.RunFacts, log_path: str, say: Say) -> Dict[str, Any]:
+def _run_graph(
+    configuration: Configuration,
+    facts: run_facts.RunFacts,
+    log_path: str,
+    display: run_display.Display,
+    interrupted: threading.Event,
+) -> Dict[str, Any]:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     started = time.monotonic()
-    say("Loading TensorFlow and TFX ...")
+    display.began(run_display.LOADING)
     from absl import logging as absl_logging
 
-    stages = _StageLines(say)
+    stages = _StageLines(display)
+    stages.stage = run_display.LOADING
     absl_logging.get_absl_logger().addHandler(stages)
     try:
         from tfx.dsl.compiler import compiler, constants
@@ -169,7 +244,8 @@ def _run_graph(configuration: Configuration, facts: run_facts.RunFacts, log_path
 
         from pipeline import graph
 
-        say(f"Loading TensorFlow and TFX: {time.monotonic() - started:.1f} s")
+        display.ended(run_display.LOADING, time.monotonic() - started, False)
+        stages.stage = None
         absl_logging.set_verbosity(absl_logging.INFO)
         compiled = compiler.Compiler().compile(graph.build(configuration, facts))
         # The metadata store then knows the run by the name that its report has.
@@ -177,19 +253,31 @@ def _run_graph(configuration: Configuration, facts: run_facts.RunFacts, log_path
             compiled, {constants.PIPELINE_RUN_ID_PARAMETER_NAME: facts.run_id}
         )
         local_dag_runner.LocalDagRunner().run_with_ir(compiled)
-        report = os.path.join(graph.report_dir(configuration.workdir), facts.run_id, "blessing.json")
-        return json.loads(storage.read_bytes(report))
+        return _verdict(configuration, facts)
     except BadInput:
+        display.failed(stages.stage, "stopped the run")
         absl_logging.exception("The run ended at %s.", stages.stage)
+        if facts.kind == verdict.EXPLORE and stages.stage == "DataGate":
+            return _verdict(configuration, facts)
         raise
-    except Exception as error:
+    except (KeyboardInterrupt, Exception) as error:
         absl_logging.exception("The run ended at %s.", stages.stage)
+        if isinstance(error, KeyboardInterrupt) or interrupted.is_set():
+            display.failed(stages.stage, "stopped")
+            raise RunStopped(
+                f"Stopped{f' at {stages.stage}' if stages.stage else ''}, as you asked.\nThe log is {log_path}\n{_RUN_AGAIN}"
+            ) from error
+        display.failed(stages.stage, "failed")
         raise RunFailed(
-            f"{stages.stage or 'The run'} failed: {_first_line(error)}\nThe log has the details: {log_path}\n"
-            "Steps that were done before come from the cache when you run again."
+            f"{stages.stage or 'The run'} failed: {_first_line(error)}\nThe log has the details: {log_path}\n{_RUN_AGAIN}"
         ) from error
     finally:
         absl_logging.get_absl_logger().removeHandler(stages)
+
+
+def _verdict(configuration: Configuration, facts: run_facts.RunFacts) -> Dict[str, Any]:
+    path = os.path.join(configuration.workdir, "reports", facts.run_id, verdict.BLESSING_FILE)
+    return json.loads(storage.read_bytes(path))
 
 
 def _first_line(error: BaseException) -> str:

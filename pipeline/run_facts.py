@@ -4,7 +4,7 @@ import dataclasses
 import os
 from typing import Any, Optional
 
-from components import recipe, storage
+from components import recipe, storage, verdict
 from components.champion import serving_directory
 from components.face_example_gen import fingerprint
 from pipeline.configuration import Configuration, splits_in_order
@@ -18,9 +18,10 @@ class RunFacts:
 
     Attributes:
         run_id: the run's name.
+        kind: `verdict.RUN`, or `verdict.EXPLORE` for a look at the data alone.
         data_fingerprint: SHA-256 over labels and images.
         schema_text: the curated age schema.
-        weights_digest: SHA-256 of the weights file, empty when there is none.
+        weights_digest: SHA-256 of the weights file, empty when there is none; nothing trains in a look at the data.
         recipe: hash over everything that the trained model depends on.
         champion_version: version of the model being served that the candidate is compared with, or 0.
         for_the_report: what the report repeats, as JSON; None when the graph can put it together from the rest.
@@ -30,6 +31,7 @@ class RunFacts:
     """
 
     run_id: str
+    kind: str
     data_fingerprint: str
     schema_text: str
     weights_digest: str
@@ -53,12 +55,13 @@ def schema_text(schema_file: Optional[str]) -> str:
     return text
 
 
-def gather(configuration: Configuration, run_id: str) -> RunFacts:
+def gather(configuration: Configuration, run_id: str, kind: str = verdict.RUN) -> RunFacts:
     """Finds out what the graph needs to know, without TensorFlow or TFX: what is wrong with the input is said at once.
 
     Args:
         configuration: what the run shall do; `data.dir` is set.
         run_id: the run's name.
+        kind: `verdict.RUN` or `verdict.EXPLORE`.
 
     Raises:
         BadInput: the label file, the weights file or the schema can't be used.
@@ -66,13 +69,14 @@ def gather(configuration: Configuration, run_id: str) -> RunFacts:
     workdir, data = configuration.workdir, configuration.data
     fingerprinted = fingerprint.data_fingerprint(data.dir, os.path.join(workdir, "fingerprint.json"))
     schema = schema_text(data.schema_file)
-    weights_digest = recipe.weights_digest(configuration.trainer.weights)
+    weights_digest = recipe.weights_digest(configuration.trainer.weights) if kind == verdict.RUN else None
     digest = recipe.recipe_digest(
         fingerprinted.content, splits_in_order(data.splits), schema, configuration.trainer, weights_digest
     )
     champion = serving_directory.champion(configuration.serving_dir, digest)
     return RunFacts(
         run_id=run_id,
+        kind=kind,
         data_fingerprint=fingerprinted.content,
         schema_text=schema,
         weights_digest=weights_digest or "",

@@ -2,12 +2,8 @@
 
 import copy
 
-import apache_beam as beam
 import numpy as np
-import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis import constants
-from tensorflow_model_analysis.api import model_eval_lib
-from tensorflow_model_analysis.extractors import extractor
 
 from schemas import features
 
@@ -26,22 +22,3 @@ def add_decade(extracts):
     extracts.pop(constants.ARROW_RECORD_BATCH_KEY, None)
     extracts.pop(constants.INPUT_KEY, None)
     return extracts
-
-
-def custom_extractors(eval_shared_model, eval_config, tensor_adapter_config):
-    """Returns TFMA's default extractors with the decade put in before slicing.
-
-    TFX's Evaluator calls this by name.
-    """
-    extractors = list(
-        tfma.default_extractors(
-            eval_shared_model=eval_shared_model,
-            eval_config=eval_config,
-            tensor_adapter_config=tensor_adapter_config,
-        )
-    )
-    slicing = next(
-        number for number, stage in enumerate(extractors) if stage.stage_name == "ExtractUnbatchedInputs"
-    )
-    decade = extractor.Extractor(stage_name="AddAgeDecade", ptransform=beam.Map(add_decade))
-    return [*extractors[:slicing], decade, *extractors[slicing:]]

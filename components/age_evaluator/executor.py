@@ -3,7 +3,7 @@
 import json
 import math
 import os
-from typing import Dict
+from typing import Any, Dict
 
 from absl import logging
 from tfx.components.evaluator import executor as tfx_evaluator
@@ -12,18 +12,24 @@ from tfx.types import artifact_utils
 from tfx.utils import path_utils, proto_utils
 
 from components import run_parameters, storage
-from components.age_evaluator import decade_extractor, evaluation_config, evaluation_result
+from components.age_evaluator import evaluation_config, evaluation_result, extractors, predictions_writer
 from components.age_evaluator.settings import EvaluatorSettings
 from schemas import features
 
 SHOWN_METRICS = ("mae", "bias", "within_5_years")
 
 
-def _unique_values(statistics_artifact) -> Dict[str, int]:
-    proto = stats_artifact_utils.load_statistics(statistics_artifact, features.TEST).proto()
+def _statistics(artifact) -> Dict[str, Any]:
+    return {
+        split: stats_artifact_utils.load_statistics(artifact, split).proto()
+        for split in artifact_utils.decode_split_names(artifact.split_names)
+    }
+
+
+def _unique_values(statistics) -> Dict[str, int]:
     return {
         feature.path.step[0] if feature.path.step else feature.name: feature.string_stats.unique
-        for dataset in proto.datasets
+        for dataset in statistics.datasets
         for feature in dataset.features
         if feature.HasField("string_stats")
     }
@@ -48,7 +54,7 @@ class Executor(tfx_evaluator.Executor):
     """TFX's Evaluator under a configuration made from plain parameters and the data's own columns."""
 
     def Do(self, input_dict, output_dict, exec_properties):
-        """Evaluates the candidate (and the baseline, when there is one) on the test split.
+        """Evaluates the candidate (and the baseline, when there is one) on the test split; keeps what it predicted.
 
         Raises:
             BadInput: a threshold is out of range.
@@ -57,7 +63,8 @@ class Executor(tfx_evaluator.Executor):
         run_parameters.with_parameters(EvaluatorSettings, slicing, max_mae=exec_properties["max_mae"])
         examples = artifact_utils.get_single_instance(input_dict["examples"])
         attributes = json.loads(examples.get_string_custom_property(features.ATTRIBUTES_PROPERTY))
-        unique_values = _unique_values(artifact_utils.get_single_instance(input_dict["statistics"]))
+        statistics = _statistics(artifact_utils.get_single_instance(input_dict["statistics"]))
+        unique_values = _unique_values(statistics[features.TEST])
         chosen = evaluation_config.attributes_to_slice_by(
             attributes, slicing["slice_attributes"], unique_values, slicing["max_slice_values"]
         )
@@ -74,16 +81,17 @@ class Executor(tfx_evaluator.Executor):
         baseline = input_dict.get("baseline_model")
         if baseline and _holds_model(baseline[0]):
             inputs["baseline_model"] = baseline
-        super().Do(
-            inputs,
-            output_dict,
-            {
-                **exec_properties,
-                "eval_config": proto_utils.proto_to_json(config),
-                "example_splits": json.dumps([features.TEST]),
-                "module_path": decade_extractor.__name__,
-            },
-        )
-        _record_metrics(
-            artifact_utils.get_single_uri(output_dict["evaluation"]), artifact_utils.get_single_instance(output_dict["metrics"])
-        )
+        evaluation = artifact_utils.get_single_uri(output_dict["evaluation"])
+        pictures = sum(dataset.num_examples for split in statistics.values() for dataset in split.datasets)
+        with predictions_writer.writing_predictions(evaluation, attributes, pictures):
+            super().Do(
+                inputs,
+                output_dict,
+                {
+                    **exec_properties,
+                    "eval_config": proto_utils.proto_to_json(config),
+                    "example_splits": json.dumps([features.TEST]),
+                    "module_path": extractors.__name__,
+                },
+            )
+        _record_metrics(evaluation, artifact_utils.get_single_instance(output_dict["metrics"]))

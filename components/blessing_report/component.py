@@ -17,6 +17,7 @@ class BlessingReportSpec(component_spec.ComponentSpec):
         "min_slice_examples": component_spec.ExecutionParameter(type=int),
     }
     INPUTS = {
+        "examples": component_spec.ChannelParameter(type=standard_artifacts.Examples),
         "rejects": component_spec.ChannelParameter(type=artifacts.Rejects),
         "model_run": component_spec.ChannelParameter(type=standard_artifacts.ModelRun),
         "evaluation": component_spec.ChannelParameter(type=standard_artifacts.ModelEvaluation),
@@ -39,6 +40,7 @@ class BlessingReport(base_component.BaseComponent):
         page: `HtmlPage`, the report once more, where Kubeflow's run page finds it.
 
     Args:
+        examples: what FaceExampleGen wrote.
         rejects: what FaceExampleGen rejected.
         model_run: what the Trainer recorded.
         evaluation: what AgeEvaluator measured.
@@ -55,6 +57,7 @@ class BlessingReport(base_component.BaseComponent):
 
     def __init__(
         self,
+        examples: channel.BaseChannel,
         rejects: channel.BaseChannel,
         model_run: channel.BaseChannel,
         evaluation: channel.BaseChannel,
@@ -67,6 +70,7 @@ class BlessingReport(base_component.BaseComponent):
     ):
         super().__init__(
             BlessingReportSpec(
+                examples=examples,
                 rejects=rejects,
                 model_run=model_run,
                 evaluation=evaluation,

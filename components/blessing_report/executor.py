@@ -6,8 +6,10 @@ import os
 from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 
-from components import report_page, storage, verdict
+from components import data_facts, prediction_errors, predictions_file, storage, verdict
 from components.age_evaluator import evaluation_result
+from components.report import model_card, page
+from schemas import features
 
 
 def _pushed(artifact):
@@ -26,11 +28,20 @@ class Executor(base_executor.BaseExecutor):
     def Do(self, input_dict, output_dict, exec_properties):
         """Writes `blessing.json` and `report.html` into the run's report folder and into the artifact."""
         single = {name: artifact_utils.get_single_instance(artifacts) for name, artifacts in input_dict.items()}
-        counts = json.loads(storage.read_bytes(os.path.join(single["rejects"].uri, "counts.json")))
+        run_facts = json.loads(exec_properties["run_facts"])
+        data = data_facts.read(single["rejects"].uri, run_facts.get("data_dir"))
         training = json.loads(storage.read_bytes(os.path.join(single["model_run"].uri, "history.json")))
         result = evaluation_result.read(single["evaluation"].uri)
+
+        predictions_path = os.path.join(single["evaluation"].uri, predictions_file.PREDICTIONS_FILE)
+        attributes = json.loads(single["examples"].get_string_custom_property(features.ATTRIBUTES_PROPERTY))
+        predictions = predictions_file.read(predictions_path, attributes)
+        errors = prediction_errors.SliceErrors(predictions)
         small = exec_properties["min_slice_examples"]
-        slices = [{**entry, "small": entry["example_count"] < small} for entry in result.slices]
+        slices = prediction_errors.with_intervals(
+            [{**entry, "small": entry["example_count"] < small} for entry in result.slices], errors
+        )
+
         champion_version = single["champion"].get_int_custom_property("served_version")
         model_version, model_path = _pushed(single["pushed_model"])
         directory = os.path.join(exec_properties["report_dir"], exec_properties["run_id"])
@@ -38,26 +49,30 @@ class Executor(base_executor.BaseExecutor):
             run_id=exec_properties["run_id"],
             blessed=result.validation_ok,
             reasons=result.reasons,
-            counts=counts,
-            run_facts=json.loads(exec_properties["run_facts"]),
-            metrics=result.metrics,
+            data=data,
+            run_facts=run_facts,
+            metrics={**result.metrics, "mae_interval": prediction_errors.mae_interval(errors.errors)},
+            mean_age_mae=prediction_errors.mean_age_mae(predictions, data["ages"][features.TRAIN]["mean"]),
             champion=(
                 {"version": champion_version, "metrics": result.champion_metrics} if champion_version else None
             ),
             slices=slices,
+            weakest_slices=prediction_errors.weakest_slices(slices, result.metrics["mae"]),
             model_version=model_version,
             training=training,
             paths={
                 "model": model_path,
-                "rejects": storage.published_uri(os.path.join(single["rejects"].uri, "rejects.csv")),
-                "evaluation": storage.published_uri(single["evaluation"].uri),
-                "report": os.path.join(directory, report_page.REPORT_FILE),
+                "rejects": os.path.join(single["rejects"].uri, data_facts.REJECTS_FILE),
+                "examples": single["examples"].uri,
+                "evaluation": single["evaluation"].uri,
+                "predictions": predictions_path,
+                "report": os.path.join(directory, page.REPORT_FILE),
             },
         )
-        report_page.write(made, directory)
+        made["paths"]["model_card"] = model_card.write(made)
         report = artifact_utils.get_single_uri(output_dict["report"])
-        report_page.write(made, report)
-        page = artifact_utils.get_single_instance(output_dict["page"])
-        storage.make_directory(page.uri)
-        page.uri = os.path.join(page.uri, "page.html")
-        storage.write_text(page.uri, storage.read_bytes(os.path.join(report, report_page.REPORT_FILE)).decode())
+        page.write(made, directory, report)
+        html = artifact_utils.get_single_instance(output_dict["page"])
+        storage.make_directory(html.uri)
+        html.uri = os.path.join(html.uri, "page.html")
+        storage.write_text(html.uri, storage.read_bytes(os.path.join(report, page.REPORT_FILE)).decode())

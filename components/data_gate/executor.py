@@ -2,7 +2,7 @@
 
 import json
 import os
-from typing import Dict, List
+from typing import Any, Dict, List
 
 import tensorflow_data_validation as tfdv
 from tensorflow_metadata.proto.v0 import anomalies_pb2
@@ -11,13 +11,13 @@ from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 from tfx.utils import io_utils
 
-from components import report_page, storage, verdict
+from components import data_facts, storage, verdict
 from components.data_gate import anomalies_in_words
+from components.report import page
 from schemas import features
 from schemas.bad_input import BadInput
 
 GATE_REPORT_FILE = "data_gate.json"
-COUNTS_FILE = "counts.json"
 
 MIN_EXAMPLES_FOR_SKEW = 30
 """Below this many examples in a split, two samples of the same distribution differ too much for a comparison to mean
@@ -30,6 +30,9 @@ _SKEW_REASONS = frozenset(
     }
 )
 
+_WITHOUT_IMAGE = frozenset({"missing_file", "malformed_row", "unsafe_file_name", "age_not_a_number", "age_out_of_range"})
+"""Reasons for which no image was ever read."""
+
 
 def _reject_problems(counts: Dict, max_reject_fraction: float) -> List[str]:
     rows, rejected = counts["rows"], counts["rejected"]
@@ -41,10 +44,16 @@ def _reject_problems(counts: Dict, max_reject_fraction: float) -> List[str]:
         f"{number} {reason.replace('_', ' ')}"
         for reason, number in sorted(counts["rejects"].items(), key=lambda item: -item[1])
     )
-    return [
+    problems = [
         f"{rejected} of {rows} rows ({rejected / rows:.1%}) were rejected ({reasons}); allowed is "
         f"{max_reject_fraction:.1%} (data.max_reject_fraction)."
     ]
+    if counts["rejects"].get("missing_file") and set(counts["rejects"]) <= _WITHOUT_IMAGE and rejected == rows:
+        problems.append(
+            "Every image is missing: not one of the file names was found in the data directory. Put the images there, or in "
+            "its final_files/ or images/."
+        )
+    return problems
 
 
 def _split_sizes(statistics: Dict) -> Dict[str, int]:
@@ -84,7 +93,7 @@ class Executor(base_executor.BaseExecutor):
             BadInput: the data are not what the schema and the configuration allow; the message has every reason.
         """
         rejects = artifact_utils.get_single_instance(input_dict["rejects"])
-        counts = json.loads(storage.read_bytes(os.path.join(rejects.uri, COUNTS_FILE)))
+        counts = data_facts.read_counts(rejects.uri)
         statistics_artifact = artifact_utils.get_single_instance(input_dict["statistics"])
         anomalies_artifact = artifact_utils.get_single_instance(input_dict["anomalies"])
         schema = io_utils.SchemaReader().read(
@@ -95,12 +104,13 @@ class Executor(base_executor.BaseExecutor):
             split: stats_artifact_utils.load_statistics(statistics_artifact, split).proto() for split in splits
         }
 
-        problems = _reject_problems(counts, exec_properties["max_reject_fraction"])
+        reasons = _reject_problems(counts, exec_properties["max_reject_fraction"])
         empty = [split for split in splits if not counts["splits"].get(split)]
-        problems.extend(
+        reasons.extend(
             f"The {split} split holds no examples ({counts['used']} usable rows in all); every split needs some."
             for split in empty
         )
+        anomalies = []
         for split in splits:
             if split in empty:
                 continue
@@ -110,34 +120,38 @@ class Executor(base_executor.BaseExecutor):
                     os.path.join(artifact_utils.get_split_uri([anomalies_artifact], split), "SchemaDiff.pb")
                 )
             )
-            problems.extend(anomalies_in_words.in_words(found, schema, split))
+            anomalies.extend(anomalies_in_words.in_words(found, schema, split))
         if not empty:
-            problems.extend(_skew_problems(statistics, schema))
+            anomalies.extend(_skew_problems(statistics, schema))
 
-        if problems:
-            self._stop(problems, counts, rejects, exec_properties)
+        if reasons or anomalies:
+            self._stop([*reasons, *anomalies], anomalies, input_dict, exec_properties)
         storage.write_text(
             os.path.join(artifact_utils.get_single_uri(output_dict["gate_report"]), GATE_REPORT_FILE),
             json.dumps({"passed": True, "counts": counts, "split_sizes": _split_sizes(statistics)}, indent=2),
         )
 
-    def _stop(self, problems, counts, rejects, exec_properties):
+    def _stop(self, reasons, anomalies, input_dict, exec_properties):
         run_id = exec_properties["run_id"] or self._context.pipeline_run_id
+        run_facts: Dict[str, Any] = json.loads(exec_properties["run_facts"])
         directory = os.path.join(exec_properties["report_dir"], run_id)
-        rejects_path = storage.published_uri(os.path.join(rejects.uri, "rejects.csv"))
-        report_path = os.path.join(directory, report_page.REPORT_FILE)
+        rejects = artifact_utils.get_single_uri(input_dict["rejects"])
+        paths = {
+            "rejects": os.path.join(rejects, data_facts.REJECTS_FILE),
+            "report": os.path.join(directory, page.REPORT_FILE),
+            "examples": artifact_utils.get_single_uri(input_dict["examples"]),
+        }
         stopped = verdict.stopped_by_data_gate(
             run_id=run_id,
-            reasons=problems,
-            counts=counts,
-            run_facts=json.loads(exec_properties["run_facts"]),
-            rejects_path=rejects_path,
-            report_path=report_path,
+            reasons=reasons,
+            data=data_facts.read(rejects, run_facts.get("data_dir"), anomalies),
+            run_facts=run_facts,
+            paths=paths,
         )
-        report_page.write(stopped, directory)
+        page.write(stopped, directory)
         raise BadInput(
             "The data gate stopped the run before training:\n"
-            + "\n".join(f"  - {problem}" for problem in problems)
-            + f"\nEvery rejected row with its reason: {rejects_path}\nReport: {report_path}\n"
+            + "\n".join(f"  - {reason}" for reason in reasons)
+            + f"\nEvery rejected row with its reason: {storage.published_uri(paths['rejects'])}\nReport: {paths['report']}\n"
             "Mend the data, or change the schema or data.max_reject_fraction if they are right."
         )

@@ -7,7 +7,7 @@ from absl import logging
 from tfx.dsl.components.base import base_beam_executor
 from tfx.types import artifact_utils
 
-from components import storage
+from components import progress, storage
 from components.face_example_gen import ingestion, label_file
 from schemas import features
 from schemas.age_schema import Limits
@@ -50,6 +50,10 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             )
         counts = json.loads(storage.read_bytes(os.path.join(rejects.uri, ingestion.COUNTS_FILE)))
         logging.info("Ingested %s: %s", data_dir, counts)
+        progress.conclude(
+            f"{counts['used']} of {counts['rows']} rows used, {counts['rejected']} rejected, "
+            f"{counts['duplicates']} duplicates"
+        )
         examples.set_string_custom_property(features.ATTRIBUTES_PROPERTY, json.dumps(header.attributes))
         examples.set_string_custom_property("data_fingerprint", exec_properties["data_fingerprint"])
         for name in ("rows", "used", "rejected", "duplicates"):

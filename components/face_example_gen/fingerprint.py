@@ -12,7 +12,7 @@ import json
 import os
 from typing import Iterator, Optional
 
-from components import storage
+from components import progress, storage
 from components.face_example_gen import image_folder, label_file
 from schemas import features
 
@@ -81,6 +81,7 @@ def _content_digest(data_dir: str) -> DataFingerprint:
             for image_digest in pool.map(lambda name: _image_digest(data_dir, name), batch):
                 digest.update(image_digest)
             rows += len(batch)
+            progress.report("Fingerprinting the images", done=rows, unit="images")
     return DataFingerprint(content=digest.hexdigest(), rows=rows)
 
 

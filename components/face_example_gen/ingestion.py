@@ -11,25 +11,30 @@ import csv
 import dataclasses
 import hashlib
 import io
-import json
 from typing import Dict, Iterable, List, Optional, Tuple
 
 import apache_beam as beam
 
-from components import storage
-from components.face_example_gen import image_checks, image_folder, label_file
+from components import data_facts, progress, storage
+from components.face_example_gen import image_checks, image_folder, label_file, tally
 from schemas import features
 from schemas.age_schema import Limits
 
 REJECT_COLUMNS = ("line", "file_name", "real_age", "reason", "detail")
-REJECTS_FILE = "rejects.csv"
-COUNTS_FILE = "counts.json"
+REJECTS_FILE = data_facts.REJECTS_FILE
+COUNTS_FILE = data_facts.COUNTS_FILE
+SUMMARY_FILE = data_facts.SUMMARY_FILE
 
 _ROWS_PER_BATCH = 64
 _REMOTE_READS = 16
 _REJECTED = "rejected"
-_DUPLICATES = "duplicates"
+_DUPLICATE = "duplicate"
+_TALLY = "tally"
 _HASH_DIGITS = 15
+_DETAIL_LENGTH = 1000
+
+_HASHING = "Reading and hashing the images"
+_DECODING = "Decoding, measuring and writing the images"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,7 +89,7 @@ beam.coders.registry.register_coder(Candidate, _CandidateCoder)
 
 
 def _reject(row, reason: str, detail: str) -> Reject:
-    return Reject(line=row.line, file_name=row.file_name, real_age=row.age_text, reason=reason, detail=detail)
+    return Reject(line=row.line, file_name=row.file_name, real_age=row.age_text, reason=reason, detail=detail[:_DETAIL_LENGTH])
 
 
 def check_row(row: label_file.LabelRow, limits: Limits):
@@ -159,9 +164,11 @@ class _ReadRows(beam.DoFn):
         for row in label_file.read_rows(label_path):
             batch.append(row)
             if len(batch) == _ROWS_PER_BATCH:
+                progress.add(_HASHING, total=len(batch), unit="rows")
                 yield batch
                 batch = []
         if batch:
+            progress.add(_HASHING, total=len(batch), unit="rows")
             yield batch
 
 
@@ -189,7 +196,7 @@ class _ImagesFn(beam.DoFn):
 
 
 class _HashImages(_ImagesFn):
-    """Hashes the images of usable rows; yields `(SHA-256 as 32 bytes, Candidate)` and rejects.
+    """Hashes the images of usable rows; yields `(SHA-256 as 32 bytes, Candidate)`, rejects and a tally of the batch.
 
     The hash is in the key alone until rows are grouped: a runner that groups in memory holds several copies of each pair.
     """
@@ -211,12 +218,29 @@ class _HashImages(_ImagesFn):
             return _reject(row, "unreadable_file", f"the file can't be read: {getattr(error, 'strerror', None) or error}")
         return hashlib.sha256(encoded).digest(), checked
 
+    def _age(self, row) -> Optional[float]:
+        """Returns the age of a rejected row, which may say one all the same."""
+        age = None if row.reason == "malformed_row" else label_file.parse_age(row.real_age)
+        return age if age is not None and self._limits.min_age <= age <= self._limits.max_age else None
+
     def process(self, rows):
+        counted: tally.Tally = {}
+        tally.add_rows(counted, len(rows))
+        hashed = 0
         for outcome in self._map(self._hash, rows):
             if isinstance(outcome, Reject):
+                tally.add_reject(counted, outcome.reason)
+                age = self._age(outcome)
                 yield beam.pvalue.TaggedOutput(_REJECTED, outcome)
             else:
+                hashed += 1
+                age = outcome[1].age
                 yield outcome
+            if age is not None:
+                tally.add_age(counted, tally.LABELS, age)
+        yield beam.pvalue.TaggedOutput(_TALLY, counted)
+        progress.add(_HASHING, done=len(rows), unit="rows")
+        progress.add(_DECODING, total=hashed, unit="images")
 
 
 def _in_order(picture: Tuple[bytes, Iterable[Candidate]]) -> List[Candidate]:
@@ -242,7 +266,7 @@ def _further_rows(rows: List[Candidate]) -> Iterable[Tuple[str, object]]:
             yield _REJECTED, _reject(row, "duplicate_row", f"the row repeats line {first_line_of[row.file_name]}")
         else:
             first_line_of[row.file_name] = row.line
-            yield _DUPLICATES, row
+            yield _DUPLICATE, row
 
 
 class _MakeExamples(_ImagesFn):
@@ -250,7 +274,7 @@ class _MakeExamples(_ImagesFn):
 
     A picture that can't be used is rejected with every row that names it: nothing of it is kept that another row could be
     a duplicate of. Where the ages of its rows differ nobody knows which is right, and every row is rejected. Otherwise the
-    first row becomes the example. Yields serialized examples, one output for each split, duplicates and rejects.
+    first row becomes the example. Yields serialized examples, one output for each split, rejects and a tally of the batch.
     """
 
     def __init__(self, data_dir: str, limits: Limits, fractions: Dict[str, float], attribute_names: List[str]):
@@ -276,13 +300,25 @@ class _MakeExamples(_ImagesFn):
         conflict = _conflict(rows)
         if conflict:
             return reject_all("conflicting_ages", conflict)
+        split = assign_split(first.sha256, self._fractions)
         example = to_example(first, encoded, measured, self._attribute_names)
-        return [(assign_split(first.sha256, self._fractions), example), *_further_rows(rows)]
+        return [(split, (first, measured, example)), *_further_rows(rows)]
 
     def process(self, pictures):
+        counted: tally.Tally = {}
         for outcomes in self._map(self._make, pictures):
             for output, outcome in outcomes:
-                yield beam.pvalue.TaggedOutput(output, outcome)
+                if output == _DUPLICATE:
+                    tally.add_duplicate(counted)
+                elif output == _REJECTED:
+                    tally.add_reject(counted, outcome.reason)
+                    yield beam.pvalue.TaggedOutput(_REJECTED, outcome)
+                else:
+                    row, measured, example = outcome
+                    tally.add_example(counted, output, row.age, measured, zip(self._attribute_names, row.attributes))
+                    yield beam.pvalue.TaggedOutput(output, example)
+        yield beam.pvalue.TaggedOutput(_TALLY, counted)
+        progress.add(_DECODING, done=sum(map(len, pictures)), unit="images")
 
 
 def _csv_line(reject: Reject) -> str:
@@ -290,33 +326,6 @@ def _csv_line(reject: Reject) -> str:
     # With its usual line end, because the writer quotes what holds a character of the line end and nothing else.
     csv.writer(line).writerow(dataclasses.astuple(reject))
     return line.getvalue()[: -len("\r\n")].encode("utf-8", "replace").decode("utf-8")
-
-
-def _count(collection, label: str, key):
-    return (
-        collection
-        | f"Key{label}" >> beam.Map(lambda element: (key(element), 1))
-        | f"Sum{label}" >> beam.CombinePerKey(sum)
-    )
-
-
-def _counts_json(counts: Iterable[Tuple[Tuple[str, str], int]]) -> str:
-    """Turns `((section, name), number)` pairs into the content of `counts.json`."""
-    sections: Dict[str, Dict[str, int]] = {"rows": {}, "splits": {}, "rejects": {}, "duplicates": {}}
-    for (section, name), number in sorted(counts):
-        sections[section][name] = number
-    used, rejected = sum(sections["splits"].values()), sum(sections["rejects"].values())
-    return json.dumps(
-        {
-            "rows": sections["rows"].get("rows", 0),
-            "used": used,
-            "rejected": rejected,
-            "duplicates": sections["duplicates"].get("duplicates", 0),
-            "splits": sections["splits"],
-            "rejects": sections["rejects"],
-        },
-        indent=2,
-    )
 
 
 def ingest(
@@ -334,7 +343,7 @@ def ingest(
         pipeline: the Beam pipeline.
         data_dir: directory with `labels.csv` and the images.
         split_dirs: output directory of each split; TFRecord files of serialized tf.Examples are written there.
-        rejects_dir: output directory of `rejects.csv` and `counts.json`.
+        rejects_dir: output directory of `rejects.csv`, `counts.json` and `summary.json`.
         fractions: share of each split.
         limits: ages and image sides that are accepted.
         attribute_names: attribute columns, in the label file's order.
@@ -349,7 +358,7 @@ def ingest(
     hashed = batches | "HashImages" >> (
         beam.ParDo(_HashImages(data_dir, limits))
         .with_output_types(Tuple[bytes, Candidate])
-        .with_outputs(_REJECTED, main="hashed")
+        .with_outputs(_REJECTED, _TALLY, main="hashed")
     )
     examples = (
         hashed.hashed
@@ -358,7 +367,7 @@ def ingest(
         | "BatchPictures" >> beam.BatchElements(min_batch_size=_ROWS_PER_BATCH, max_batch_size=_ROWS_PER_BATCH)
         | "MakeExamples"
         >> beam.ParDo(_MakeExamples(data_dir, limits, fractions, attribute_names)).with_outputs(
-            _REJECTED, _DUPLICATES, *fractions
+            _REJECTED, _TALLY, *fractions
         )
     )
     for split, directory in split_dirs.items():
@@ -375,21 +384,20 @@ def ingest(
             storage.join(rejects_dir, REJECTS_FILE), shard_name_template="", header=",".join(REJECT_COLUMNS)
         )
     )
-    counted = [
-        batches | "SumRows" >> beam.Map(lambda rows: (("rows", "rows"), len(rows))),
-        _count(rejects, "Rejects", lambda reject: ("rejects", reject.reason)),
-        _count(examples[_DUPLICATES], "Duplicates", lambda row: ("duplicates", "duplicates")),
-    ]
-    for split in fractions:
-        counted.append(_count(examples[split], f"Examples[{split}]", lambda example, split=split: ("splits", split)))
-    _ = (
-        counted
-        | "AllCounts" >> beam.Flatten()
-        | "SumCounts" >> beam.CombinePerKey(sum)
-        | "GatherCounts" >> beam.combiners.ToList()
-        | "CountsAsJson" >> beam.Map(_counts_json)
-        | "WriteCounts"
-        >> beam.io.WriteToText(
-            storage.join(rejects_dir, COUNTS_FILE), shard_name_template="", append_trailing_newlines=True
-        )
+    total = (
+        (hashed[_TALLY], examples[_TALLY])
+        | "AllTallies" >> beam.Flatten()
+        | "SumTallies" >> beam.CombineGlobally(tally.Total())
     )
+    for label, to_json, file_name in (
+        ("Counts", tally.counts_json, COUNTS_FILE),
+        ("Summary", tally.summary_json, SUMMARY_FILE),
+    ):
+        _ = (
+            total
+            | f"{label}AsJson" >> beam.Map(to_json)
+            | f"Write{label}"
+            >> beam.io.WriteToText(
+                storage.join(rejects_dir, file_name), shard_name_template="", append_trailing_newlines=True
+            )
+        )

@@ -116,6 +116,18 @@ def _load_imagenet(family: Family, input_shape):
         ) from error
 
 
+def _quiet_residuals(network: keras.Model) -> None:
+    """Makes every residual block begin as the identity: the last normalisation of its branch is scaled by zero.
+
+    A deep network from random weights trains steadily from there (Goyal et al., 2017, Accurate, Large Minibatch SGD, 5.1).
+    """
+    for layer in network.layers:
+        if isinstance(layer, keras.layers.Add):
+            branch = layer.input[-1]._keras_history.operation
+            if isinstance(branch, keras.layers.BatchNormalization):
+                branch.gamma.assign(keras.ops.zeros_like(branch.gamma))
+
+
 def resolve_freeze_through(name: str, freeze_through: str, weights: str) -> str:
     """Returns the last layer that is not trained, `none` or `all`.
 
@@ -154,6 +166,8 @@ def build(name: str, image_size: int, weights: str, weights_partial: bool, freez
         if weights != WEIGHTS_NONE:
             missing = _load_file(network, weights, weights_partial)
     if freeze_through == "none":
+        if weights == WEIGHTS_NONE:
+            _quiet_residuals(network)
         return network, None
     names = [layer.name for layer in network.layers]
     last = names[-1] if freeze_through == "all" else freeze_through

@@ -19,6 +19,7 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
+from components import progress
 from components.trainer import augmentation, example_files
 from components.trainer.settings import TrainerSettings
 from schemas.bad_input import BadInput
@@ -83,21 +84,27 @@ def _forget_old_caches(directory: str, keep: str) -> None:
 
 
 class _Progress:
-    """Tells how far a computation is: a bar in a terminal, a line every half minute elsewhere."""
+    """Tells how far a computation is: always whoever listens, and the log now and then."""
 
-    def __init__(self, count: int):
+    def __init__(self, doing: str, count: int):
+        self._doing = doing
         self._count = count
-        self._bar = keras.utils.Progbar(count, unit_name="image") if os.isatty(1) else None
         self._started = self._told = time.monotonic()
+        self.update(0)
 
     def update(self, done: int) -> None:
-        if self._bar:
-            self._bar.update(done)
-            return
+        progress.report(self._doing, done=done, total=self._count, unit="images")
         now = time.monotonic()
         if now - self._told > _SECONDS_BETWEEN_LINES or done == self._count:
             self._told = now
-            print(f"{done} of {self._count} images, {done / (now - self._started):.0f} images/s", flush=True)
+            logging.info("%d of %d images, %.0f images/s", done, self._count, done / (now - self._started))
+
+
+def _doing(stem: Optional[keras.Model], views: int, needed: int) -> str:
+    what = "Decoding" if stem is None else "Computing the features of"
+    many = f", {views} views each" if views > 1 else ""
+    size = f"{needed / 1e9:.2f} GB" if needed >= 1e9 else f"{needed / 1e6:.1f} MB"
+    return f"{what} images once{many} ({size})"
 
 
 def _compute(
@@ -108,13 +115,13 @@ def _compute(
     whole_shape = (len(labels), views, *shape)
     needed = int(np.prod(whole_shape, dtype=np.int64)) * np.dtype(dtype).itemsize
     _require_space(os.path.dirname(path), needed)
-    print(f"Computing {views} view(s) of {len(labels)} images once: {needed / 1e9:.2f} GB in {path}", flush=True)
+    logging.info("Computing %d view(s) of %d images once: %.2f GB in %s", views, len(labels), needed / 1e9, path)
 
     random_views = augmentation.augmenter(settings.augmentation, settings.seed)
     forward = None if stem is None else tf.function(lambda images: stem(images, training=False))
     unfinished = f"{path}.{os.getpid()}.unfinished"
     array = np.lib.format.open_memmap(unfinished, mode="w+", dtype=dtype, shape=whole_shape)
-    done, progress = 0, _Progress(len(labels))
+    done, told = 0, _Progress(_doing(stem, views, needed), len(labels))
     for images in example_files.decoded_images(patterns, settings.image_size, _COMPUTE_BATCH):
         ranks = labels.rank[done : done + len(images)]
         for number in range(views):
@@ -126,7 +133,7 @@ def _compute(
                 )
                 array[ranks, number] = forward(seen).numpy()
         done += len(images)
-        progress.update(done)
+        told.update(done)
     array.flush()
     os.replace(unfinished, path)
 

@@ -42,7 +42,8 @@ def _head(features, settings: TrainerSettings, mean_age: float, std_age: float):
         x = keras.layers.Dense(settings.dense_units, activation="relu", name="dense")(x)
     if settings.dropout:
         x = keras.layers.Dropout(settings.dropout, seed=settings.seed, name="dropout")(x)
-    x = keras.layers.Dense(1, name="standard_age")(x)
+    # Zeros: training starts from the mean age. From random numbers it starts from anything, and the first steps do harm.
+    x = keras.layers.Dense(1, kernel_initializer="zeros", name="standard_age")(x)
     # A linear output in standard deviations learns at the same rate whatever the spread of the ages.
     return keras.layers.Rescaling(scale=std_age, offset=mean_age, name="age")(x)
 

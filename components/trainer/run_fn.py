@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from components import storage
-from components.trainer import export, feature_cache, feeding, network
+from components.trainer import epoch_progress, export, feature_cache, feeding, network
 from components.trainer.augmentation import augmenter
 from components.trainer.settings import TrainerInputs, TrainerSettings
 from schemas.bad_input import BadInput
@@ -63,6 +63,7 @@ def _fit(model, settings: TrainerSettings, train, validation, log_dir: str):
         feeding.training_batches(train, settings.batch_size, settings.seed),
         validation_data=feeding.validation_batches(validation, settings.batch_size),
         epochs=settings.epochs,
+        shuffle=False,  # the batches come shuffled
         verbose=1 if os.isatty(1) else 2,
         callbacks=[
             keras.callbacks.TerminateOnNaN(),
@@ -73,6 +74,7 @@ def _fit(model, settings: TrainerSettings, train, validation, log_dir: str):
                 restore_best_weights=True,
             ),
             keras.callbacks.TensorBoard(log_dir, write_graph=False),
+            epoch_progress.EpochProgress(),
         ],
     )
 

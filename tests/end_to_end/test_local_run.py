@@ -5,6 +5,7 @@ import json
 import shutil
 
 import numpy as np
+import pandas as pd
 import pytest
 import tensorflow as tf
 from ml_metadata import metadata_store
@@ -105,6 +106,79 @@ def test_metrics_equal_an_independent_computation_from_the_served_model(blessed)
         for feature in ("gender", "age_decade")
     }
     assert by_feature == {"gender": len(errors), "age_decade": len(errors)}
+
+
+def test_predictions_are_those_of_the_served_model_in_the_order_of_their_hashes(blessed):
+    _, signatures = served_signature(blessed)
+    by_hash = {}
+    for serialized in test_examples(blessed):
+        feature = tf.train.Example.FromString(serialized).features.feature
+        by_hash[feature["image/sha256"].bytes_list.value[0].decode()] = feature
+    images = [feature["image/encoded"].bytes_list.value[0] for feature in by_hash.values()]
+    ages = signatures["serving_default"](image_bytes=tf.constant(images))["age"].numpy()
+    answered = dict(zip(by_hash, ages))
+
+    table = pd.read_csv(blessed.verdict["paths"]["predictions"])
+
+    assert list(table.columns) == ["file_name", "sha256", "real_age", "predicted_age", "gender"]
+    assert list(table["sha256"]) == sorted(by_hash)
+    for row in table.itertuples():
+        feature = by_hash[row.sha256]
+        assert row.file_name == feature["image/filename"].bytes_list.value[0].decode()
+        assert row.real_age == feature["age"].float_list.value[0]
+        assert row.gender == feature["gender"].bytes_list.value[0].decode()
+        assert row.predicted_age == pytest.approx(answered[row.sha256], abs=1e-3)
+
+
+def test_interval_and_comparison_equal_an_independent_computation(blessed):
+    table = pd.read_csv(blessed.verdict["paths"]["predictions"])
+    labels = pd.read_csv(blessed.verdict["data"]["directory"] + "/labels.csv")
+    absolute = (table["predicted_age"] - table["real_age"]).abs()
+    training = labels[~labels["file_name"].isin(set(table["file_name"]) | names_in_split(blessed, "validation"))]
+    resampled = np.random.default_rng(1).choice(absolute, (20_000, len(absolute))).mean(axis=1)
+
+    metrics = blessed.verdict["metrics"]
+    assert metrics["mae"] == pytest.approx(absolute.mean(), abs=1e-4)
+    interval = metrics["mae_interval"]
+    assert [interval["low"], interval["high"]] == pytest.approx(list(np.percentile(resampled, [2.5, 97.5])), abs=0.25)
+    assert blessed.verdict["mean_age_mae"] == pytest.approx(
+        (table["real_age"] - training["real_age"].mean()).abs().mean(), abs=1e-6
+    )
+    assert blessed.verdict["mean_age_mae"] > 2 * metrics["mae"], "the model beats always answering the mean age"
+    assert all(("mae_interval" in entry) is not entry["small"] for entry in blessed.verdict["slices"])
+
+
+def names_in_split(run, split):
+    pattern = str(run.workdir / "pipeline_root" / "FaceExampleGen" / "examples" / "*" / f"Split-{split}" / "*")
+    examples = [
+        tf.train.Example.FromString(record.numpy()) for record in tf.data.TFRecordDataset(tf.io.gfile.glob(pattern))
+    ]
+    return {one.features.feature["image/filename"].bytes_list.value[0].decode() for one in examples}
+
+
+def test_data_are_described_as_pandas_describes_them(blessed):
+    labels = pd.read_csv(blessed.verdict["data"]["directory"] + "/labels.csv")
+    splits = {split: labels[labels["file_name"].isin(names_in_split(blessed, split))] for split in ("train", "test")}
+
+    data = blessed.verdict["data"]
+    for where, rows in {"labels": labels, **splits}.items():
+        found = [data["ages"][where][key] for key in ("count", "mean", "std", "min", "q25", "median", "q75", "max")]
+        assert found == pytest.approx(list(rows["real_age"].describe()))
+    assert data["sizes"] == [{"width": 32, "height": 32, "count": 320}]
+    assert {entry["value"]: entry["count"] for entry in data["attributes"]["gender"]} == dict(
+        labels["gender"].value_counts()
+    )
+    assert data["reject_examples"] == [] == data["anomalies"]
+
+
+def test_verdict_says_how_long_each_step_took_and_which_came_from_the_cache(shades, blessed):
+    first, again = blessed.verdict["stages"], run_pipeline(shades, blessed.workdir).verdict["stages"]
+
+    assert {stage["name"] for stage in first} == ALL_STEPS - {"BlessingReport"}
+    assert first[0]["name"] == "FaceExampleGen" and first[-1]["name"] == "Pusher"
+    assert not any(stage["cached"] for stage in first) and all(stage["cached"] for stage in again)
+    trainer = next(stage for stage in first if stage["name"] == "Trainer")
+    assert trainer["seconds"] > blessed.verdict["training"]["fit_seconds"] > 0
 
 
 def test_both_signatures_answer_alike_and_an_unreadable_image_leaves_the_others_alone(blessed):
@@ -216,6 +290,46 @@ def test_shuffled_ages_are_not_blessed_and_push_nothing(tmp_path):
     assert "no slice gender=nobody" in reasons
 
 
+class TestExplore:
+    """Looks at data alone."""
+
+    def explore(self, capsys, data, workdir, *overrides):
+        options = [part for override in (*SMALL_RUN, *overrides) for part in ("--set", override)]
+        status, printed = command_line(capsys, "explore", "--data", data, "--workdir", workdir, *options)
+        newest = max((workdir / "reports").iterdir())
+        assert (newest / "report.html").is_file()
+        return status, printed, json.loads((newest / "blessing.json").read_text())
+
+    def test_it_shares_its_steps_with_runs_and_trains_nothing(self, shades, blessed, capsys):
+        status, printed, verdict = self.explore(capsys, shades, blessed.workdir, "trainer.weights=/nowhere.h5")
+
+        assert status == 0
+        assert {f"{step}: from the cache" for step in ("FaceExampleGen", "AgeSchemaGen", "StatisticsGen")} <= set(
+            printed.splitlines()
+        )
+        assert "Trainer" not in printed
+        assert "The data gate would let a run go on." in printed
+        ages = blessed.verdict["data"]["ages"]["labels"]
+        assert f"mean {ages['mean']:.2f}, standard deviation {ages['std']:.2f}" in printed
+        assert (verdict["kind"], verdict["blessed"], verdict["metrics"]) == ("explore", None, None)
+        assert verdict["data"] == blessed.verdict["data"]
+        assert [stage["name"] for stage in verdict["stages"]][-1] == "DataGate"
+
+    def test_labels_without_images_are_described_and_the_gate_would_stop(self, shades, tmp_path, capsys):
+        (tmp_path / "data").mkdir()
+        shutil.copy(shades / "labels.csv", tmp_path / "data")
+        ages = pd.read_csv(shades / "labels.csv")["real_age"]
+
+        status, printed, verdict = self.explore(capsys, tmp_path / "data", tmp_path / "work")
+
+        assert status == 2
+        assert f"mean {ages.mean():.2f}, standard deviation {ages.std():.2f}" in printed
+        assert "The data gate would stop a run:" in printed
+        assert any(reason.startswith("Every image is missing") for reason in verdict["reasons"])
+        assert (verdict["kind"], verdict["blessed"], verdict["stopped_by"]) == ("explore", None, "DataGate")
+        assert verdict["data"]["ages"]["train"]["count"] == 0
+
+
 class TestDataGate:
     """Runs that end before training."""
 
@@ -247,6 +361,17 @@ class TestDataGate:
         (reason,) = verdict["reasons"]
         assert "9 of 69 rows (13.0%) were rejected" in reason
         assert "3 missing file" in reason and "data.max_reject_fraction" in reason
+        assert verdict["kind"] == "run"
+        assert [row["line"] for row in verdict["data"]["reject_examples"] if row["reason"] == "missing_file"] == [62, 65, 68]
+        assert verdict["data"]["ages"]["labels"]["count"] == 60 + 6
+        assert verdict["data"]["anomalies"] == []
+        assert [stage["name"] for stage in verdict["stages"]] == [
+            "FaceExampleGen",
+            "AgeSchemaGen",
+            "StatisticsGen",
+            "ExampleValidator",
+        ]
+        assert tf.io.gfile.glob(verdict["paths"]["examples"] + "/Split-test/*")
 
     def test_anomalies_against_a_stricter_schema_and_skew_between_splits(self, tmp_path):
         from schemas import age_schema
@@ -267,6 +392,7 @@ class TestDataGate:
         assert "gender (train split)" in reasons and "allowed is one of 'male'" in reasons
         assert "female" in reasons
         assert "age (train against validation split)" in reasons
+        assert verdict["data"]["anomalies"] == verdict["reasons"]
 
     def test_no_usable_image_at_all(self, tmp_path):
         data = write_shades(tmp_path / "data", count=20)

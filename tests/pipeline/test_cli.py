@@ -23,7 +23,10 @@ def age_pipeline(*arguments, cwd=ROOT):
     )
 
 
-@pytest.mark.parametrize("command", [(), ("run",), ("compile",), ("submit",), ("predict",), ("sample-data",), ("import-utkface",)])
+@pytest.mark.parametrize(
+    "command",
+    [(), ("run",), ("explore",), ("compile",), ("submit",), ("predict",), ("sample-data",), ("import-utkface",)],
+)
 def test_help_answers_without_loading_libraries(command):
     started = time.monotonic()
     loaded = subprocess.run(

@@ -227,11 +227,12 @@ def write_data_set(directory: pathlib.Path, files: Dict[str, bytes], rows: List[
 
 @dataclasses.dataclass
 class Ingested:
-    """What ingestion wrote: features of the examples by split, the rejects' rows, and the counts."""
+    """What ingestion wrote: features of the examples by split, the rejects' rows, the counts and the summary."""
 
     splits: Dict[str, List[dict]]
     rejects: List[Dict[str, str]]
     counts: dict
+    summary: dict
 
     def examples(self) -> List[dict]:
         return [example for split in self.splits.values() for example in split]
@@ -259,7 +260,8 @@ def read_back(split_dirs: Dict[str, pathlib.Path], rejects_dir: pathlib.Path) ->
         splits[split] = [parsed(record.numpy()) for record in tf.data.TFRecordDataset(files)]
     with open(rejects_dir / "rejects.csv", newline="", encoding="utf-8") as file:
         rejects = list(csv.DictReader(file, strict=True))
-    return Ingested(splits, rejects, json.loads((rejects_dir / "counts.json").read_text()))
+    counts, summary = (json.loads((rejects_dir / name).read_text()) for name in ("counts.json", "summary.json"))
+    return Ingested(splits, rejects, counts, summary)
 
 
 def run_ingest(data_dir: str, output: pathlib.Path) -> Ingested:
@@ -325,6 +327,33 @@ def test_counts_add_up_to_the_rows(ingested):
     assert counts["duplicates"] == len(expected(DUPLICATE))
     assert counts["splits"] == {split: len(examples) for split, examples in ingested.splits.items()}
     assert counts["rejects"] == dict(collections.Counter(reject["reason"] for reject in ingested.rejects))
+
+
+def test_summary_has_every_age_that_the_schema_allows_and_those_of_the_used_pictures(ingested):
+    unreadable = {"malformed_row", "age_not_a_number", "age_out_of_range"}
+    labels = collections.Counter(float(row.age) for row in ROWS if row.fate not in unreadable)
+    ages = ingested.summary["ages"]
+
+    assert {float(age): number for age, number in ages["labels"].items()} == labels
+    for split, examples in ingested.splits.items():
+        assert {float(age): number for age, number in ages[split].items()} == collections.Counter(
+            example["age"] for example in examples
+        )
+
+
+def test_summary_describes_the_used_pictures(ingested):
+    examples, summary = ingested.examples(), ingested.summary
+    sizes = collections.Counter((example["image/width"], example["image/height"]) for example in examples)
+
+    assert {(entry["width"], entry["height"]): entry["count"] for entry in summary["sizes"]} == sizes
+    for split, of_split in ingested.splits.items():
+        brightness = np.array([example["image/brightness"] for example in of_split])
+        found = summary["brightness"][split]
+        assert found["counts"] == list(np.histogram(brightness, bins=found["edges"])[0])
+        assert found["mean"] == pytest.approx(brightness.mean(), abs=1e-6)
+    for name in ("gender", "città"):
+        values = collections.Counter(example[name].decode() for example in examples)
+        assert {entry["value"]: entry["count"] for entry in summary["attributes"][name]} == values
 
 
 @pytest.mark.parametrize(
@@ -473,6 +502,7 @@ def test_label_file_all_of_whose_images_are_missing_is_all_rejects(tmp_path):
     assert found.examples() == []
     assert found.counts["rejects"] == {"missing_file": 200}
     assert (found.counts["rows"], found.counts["used"]) == (200, 0)
+    assert found.summary["ages"] == {"labels": {"30": 200}}
     assert sorted(int(reject["line"]) for reject in found.rejects) == list(range(2, 202))
 
 
@@ -489,6 +519,8 @@ def test_appa_real_labels_without_their_images_are_all_rejects(shared_data, tmp_
     assert rows > 1000
     assert (found.counts["rows"], found.counts["used"], found.counts["duplicates"]) == (rows, 0, 0)
     assert set(found.counts["rejects"]) == {"missing_file"}
+    by_hand = collections.Counter(row.age_text for row in label_file.read_rows(str(data / "labels.csv")))
+    assert found.summary["ages"] == {"labels": by_hand}
 
 
 def test_component_ends_in_a_sentence_where_there_is_no_label_file(tmp_path):

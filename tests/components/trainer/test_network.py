@@ -53,6 +53,8 @@ def test_cut_network_answers_as_the_uncut_one(name, freeze):
         if layer.weights:
             layer.set_weights(layers[layer.name].get_weights())
 
+    # Untrained, the output is the mean age whatever comes in.
+    built.tail.get_layer("standard_age").kernel.assign(np.random.default_rng(1).normal(size=(8, 1)))
     pooled = uncut(backbone.preprocess(images.copy(), name), training=False).numpy().mean((1, 2))
     dense, output = layers["dense"].get_weights(), layers["standard_age"].get_weights()
     expected = 33.0 + 20.0 * (np.maximum(pooled @ dense[0] + dense[1], 0) @ output[0] + output[1])
@@ -75,12 +77,24 @@ def test_frozen_layers_are_not_trained_and_all_others_are():
     assert not any(name.startswith("block_5_") for name in trained)
 
 
-def test_untrained_network_answers_near_the_mean_age_and_nothing_is_frozen_without_weights():
+def test_untrained_network_answers_the_mean_age_and_nothing_is_frozen_without_weights():
     keras.utils.set_random_seed(0)
-    built = network.build(settings(), 41.0, 1.0)
+    built = network.build(settings(), 41.0, 20.0)
 
     assert built.stem is None
-    assert built.whole(np.full((1, 32, 32, 3), 128.0), training=False).numpy().item() == pytest.approx(41, abs=10)
+    assert built.whole(np.full((1, 32, 32, 3), 128.0), training=False).numpy().item() == pytest.approx(41)
+
+
+@pytest.mark.parametrize("name, blocks", [("resnet50", 16), ("mobilenet_v2_035", 10)])
+def test_residual_blocks_of_random_networks_begin_as_the_identity(name, blocks):
+    built, _ = backbone.build(name, 32, "none", False, "none")
+
+    additions = [layer for layer in built.layers if isinstance(layer, keras.layers.Add)]
+    assert len(additions) == blocks
+    ends = keras.Model(built.input, [tensor for layer in additions for tensor in (layer.input[0], layer.output)])
+    outputs = ends(np.random.default_rng(0).uniform(0, 255, (1, 32, 32, 3)).astype("float32"))
+    for before, after in zip(outputs[::2], outputs[1::2]):
+        np.testing.assert_array_equal(before, after)
 
 
 def test_weights_file_is_loaded_into_the_layers_of_the_same_name(small_backbone, complete_file):

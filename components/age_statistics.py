@@ -1,0 +1,86 @@
+"""Describes ages from how often each occurs: mean, spread, quartiles, histogram."""
+
+import dataclasses
+from typing import Any, Dict, Iterable, List, Mapping, Tuple
+
+import numpy as np
+
+BIN_WIDTH = 5.0
+"""Years in a bar of a histogram."""
+
+
+@dataclasses.dataclass(frozen=True)
+class AgeCounts:
+    """How often each age occurs.
+
+    Attributes:
+        ages: float64[k], years, ascending.
+        counts: int64[k], how many rows have that age.
+    """
+
+    ages: np.ndarray
+    counts: np.ndarray
+
+    @classmethod
+    def from_mapping(cls, counts: Mapping[str, int]) -> "AgeCounts":
+        """Reads `{"31.5": 4, …}`."""
+        pairs: List[Tuple[float, int]] = sorted((float(age), number) for age, number in counts.items())
+        return cls(
+            ages=np.array([age for age, _ in pairs], dtype=np.float64),
+            counts=np.array([number for _, number in pairs], dtype=np.int64),
+        )
+
+    @property
+    def total(self) -> int:
+        return int(self.counts.sum())
+
+    @property
+    def mean(self) -> float:
+        """Years; there must be a row."""
+        return float(self.ages @ self.counts) / self.total
+
+
+def bin_edges(several: Iterable[AgeCounts]) -> np.ndarray:
+    """Returns the edges of bins that hold all ages of several sets, so that their histograms can be compared."""
+    ages = np.concatenate([np.zeros(1), *(one.ages for one in several)])
+    first, last = (int(bound // BIN_WIDTH) for bound in (ages.min(), ages.max()))
+    return BIN_WIDTH * np.arange(first, last + 2)
+
+
+def _quantile(counted: AgeCounts, share: float) -> float:
+    """Returns what `numpy.percentile` says of the rows: linear between the two nearest."""
+    place = share * (counted.total - 1)
+    below = int(np.floor(place))
+    up_to = np.cumsum(counted.counts)
+    low, high = counted.ages[np.searchsorted(up_to, [below, min(below + 1, counted.total - 1)], side="right")]
+    return float(low + (high - low) * (place - below))
+
+
+def describe(counted: AgeCounts, edges: np.ndarray) -> Dict[str, Any]:
+    """Returns the statistics of one set of ages.
+
+    Args:
+        counted: the ages.
+        edges: edges of the histogram's bins, from `bin_edges`.
+
+    Returns:
+        `count`, `mean`, `std` (of a sample: n-1), `min`, `q25`, `median`, `q75`, `max` in years, and `histogram` with
+        `edges` and `counts`. What so few rows can't tell is None.
+    """
+    histogram = np.histogram(counted.ages, bins=edges, weights=counted.counts)[0]
+    described: Dict[str, Any] = {"count": counted.total}
+    described.update(dict.fromkeys(("mean", "std", "min", "q25", "median", "q75", "max")))
+    if counted.total:
+        described.update(
+            mean=counted.mean,
+            min=float(counted.ages[0]),
+            q25=_quantile(counted, 0.25),
+            median=_quantile(counted, 0.5),
+            q75=_quantile(counted, 0.75),
+            max=float(counted.ages[-1]),
+        )
+    if counted.total > 1:
+        deviations = counted.ages - counted.mean
+        described["std"] = float(np.sqrt((deviations**2 @ counted.counts) / (counted.total - 1)))
+    described["histogram"] = {"edges": edges.tolist(), "counts": histogram.astype(int).tolist()}
+    return described

@@ -1,0 +1,1 @@
+"""Writes what there is to know about the data, for a look at them without training."""
