@@ -33,6 +33,8 @@ setup(
         "ml-metadata>=1.16.0,<1.22",
         "kfp>=2.5.0,<2.17",
         "kfp-kubernetes>=1.0.0,<2.17",
+        "kfp-server-api>=2.0.5,<2.18",
+        "urllib3>=1.26,<3",
         "absl-py>=1.4,<3",
         "protobuf>=3.20.3,<7",
         "numpy>=1.26,<3",

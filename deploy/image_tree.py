@@ -63,8 +63,9 @@ def in_order(found: dict, last: str) -> list:
 
 def run_in(tree: pathlib.Path, command: str, environment: dict) -> None:
     print(f"RUN {command}", flush=True)
-    # A mount namespace of its own: /proc, which TensorFlow reads, is gone from the tree when the command ends.
-    entered = ["unshare", "--mount", "--fork", "sh", "-c", 'mount -t proc proc "$0/proc" && exec chroot "$0" "$@"', str(tree)]
+    # A mount namespace of its own: /proc and /dev/shm, which every container has, are gone when the command ends.
+    mounts = 'mkdir -p "$0/dev/shm" && mount -t proc proc "$0/proc" && mount -t tmpfs -o mode=1777 shm "$0/dev/shm"'
+    entered = ["unshare", "--mount", "--fork", "sh", "-c", f'{mounts} && exec chroot "$0" "$@"', str(tree)]
     variables = [f"{key}={value}" for key, value in environment.items()]
     ended = subprocess.run([*entered, "/usr/bin/env", "-i", *variables, "sh", "-ec", command])
     if ended.returncode:
@@ -119,7 +120,7 @@ def check(tree: pathlib.Path, environment: dict) -> None:
         CHECKOUT / "tests", tree / "home/age/check/tests", ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True
     )
     shutil.copy(CHECKOUT / "pytest.ini", tree / "home/age/check")
-    run_in(tree, "chown -R age /home/age && chmod 1777 /tmp && mkdir -p /dev/shm", environment)
+    run_in(tree, "chown -R age /home/age && chmod 1777 /tmp", environment)
     command = (
         "cd /home/age/check && AGE_PIPELINE_INSTALLED=1 HOME=/home/age "
         "setpriv --reuid=1000 --regid=1000 --clear-groups python -m pytest -q -x tests/kubeflow/test_containers.py"

@@ -11,14 +11,14 @@ from tfx.orchestration import metadata, pipeline
 
 from components import verdict
 from components.age_evaluator.component import AgeEvaluator
-from components.age_pusher.component import AgePusher
+from components.age_pusher.component import Pusher
 from components.age_schema_gen.component import AgeSchemaGen
 from components.blessing_report.component import BlessingReport
 from components.champion.component import Champion
 from components.data_gate.component import DataGate
 from components.data_report.component import DataReport
 from components.face_example_gen.component import FaceExampleGen
-from components.trainer.component import AgeTrainer
+from components.trainer.component import Trainer
 from pipeline.configuration import Configuration, splits_in_order
 from pipeline.run_facts import RunFacts
 from schemas import age_schema
@@ -143,7 +143,7 @@ def components(
         data_report.add_upstream_node(data_gate)
         return [*data_part, data_report]
 
-    trainer = AgeTrainer(
+    trainer = Trainer(
         examples=example_gen.outputs["examples"],
         settings=configuration.trainer,
         epochs=parameters.epochs,
@@ -152,7 +152,7 @@ def components(
         data_fingerprint=facts.data_fingerprint,
         weights_digest=facts.weights_digest,
         recipe=facts.recipe,
-    ).with_id("Trainer")
+    )
     trainer.add_upstream_node(data_gate)
 
     champion = Champion(serving_dir=parameters.serving_dir, version=facts.champion_version)
@@ -168,11 +168,11 @@ def components(
         max_mae=parameters.max_mae,
     )
 
-    pusher = AgePusher(
+    pusher = Pusher(
         model=trainer.outputs["model"],
         model_blessing=evaluator.outputs["blessing"],
         serving_dir=parameters.serving_dir,
-    ).with_id("Pusher")
+    )
 
     report = BlessingReport(
         examples=example_gen.outputs["examples"],

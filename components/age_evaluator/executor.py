@@ -94,6 +94,4 @@ class Executor(tfx_evaluator.Executor):
                     "module_path": extractors.__name__,
                 },
             )
-        _record_metrics(
-            artifact_utils.get_single_uri(output_dict["evaluation"]), artifact_utils.get_single_instance(output_dict["metrics"])
-        )
+        _record_metrics(evaluation, artifact_utils.get_single_instance(output_dict["metrics"]))

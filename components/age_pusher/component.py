@@ -1,4 +1,4 @@
-"""The declaration of AgePusher."""
+"""The declaration of Pusher."""
 
 from tfx.dsl.components.base import base_component, executor_spec
 from tfx.types import channel, component_spec, standard_artifacts
@@ -7,7 +7,7 @@ from components.age_pusher import executor
 
 
 class AgePusherSpec(component_spec.ComponentSpec):
-    """Inputs, outputs and parameters of AgePusher."""
+    """Inputs, outputs and parameters of Pusher."""
 
     PARAMETERS = {"serving_dir": component_spec.ExecutionParameter(type=str)}
     INPUTS = {
@@ -17,10 +17,10 @@ class AgePusherSpec(component_spec.ComponentSpec):
     OUTPUTS = {"pushed_model": component_spec.ChannelParameter(type=standard_artifacts.PushedModel)}
 
 
-class AgePusher(base_component.BaseComponent):
+class Pusher(base_component.BaseComponent):
     """TFX's Pusher, with the serving directory as a parameter of its own, which may be a pipeline parameter of Kubeflow.
 
-        pusher = AgePusher(model, model_blessing, serving_dir="run/serving/age")
+        pusher = Pusher(model, model_blessing, serving_dir="run/serving/age")
 
     Outputs:
         pushed_model: `PushedModel`.

@@ -1,4 +1,4 @@
-"""The work of AgePusher."""
+"""The work of Pusher."""
 
 from tfx.components.pusher import executor as tfx_pusher
 from tfx.proto import pusher_pb2

@@ -62,9 +62,9 @@ class Executor(base_executor.BaseExecutor):
             training=training,
             paths={
                 "model": model_path,
-                "rejects": storage.published_uri(os.path.join(single["rejects"].uri, data_facts.REJECTS_FILE)),
+                "rejects": os.path.join(single["rejects"].uri, data_facts.REJECTS_FILE),
                 "examples": single["examples"].uri,
-                "evaluation": storage.published_uri(single["evaluation"].uri),
+                "evaluation": single["evaluation"].uri,
                 "predictions": predictions_path,
                 "report": os.path.join(directory, page.REPORT_FILE),
             },

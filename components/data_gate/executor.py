@@ -152,6 +152,6 @@ class Executor(base_executor.BaseExecutor):
         raise BadInput(
             "The data gate stopped the run before training:\n"
             + "\n".join(f"  - {reason}" for reason in reasons)
-            + f"\nEvery rejected row with its reason: {paths['rejects']}\nReport: {paths['report']}\n"
+            + f"\nEvery rejected row with its reason: {storage.published_uri(paths['rejects'])}\nReport: {paths['report']}\n"
             "Mend the data, or change the schema or data.max_reject_fraction if they are right."
         )

@@ -195,6 +195,11 @@ def _faces(made: Dict[str, Any], predicted: Optional[predictions.Predictions]) -
     return {**nothing, "by_sha256": cut.by_sha256, "across_ages": cut.across_ages}
 
 
+def _published(paths: Dict[str, Optional[str]]) -> Dict[str, Optional[str]]:
+    """Returns paths as others know them; a step on Kubeflow reads copies."""
+    return {name: path and storage.published_uri(path) for name, path in paths.items()}
+
+
 def render(made: Dict[str, Any]) -> str:
     """Returns the page of a verdict: one file that needs nothing else and asks for nothing.
 
@@ -207,7 +212,7 @@ def render(made: Dict[str, Any]) -> str:
     raw = completed(made)
     predicted, predictions_problem = _read_predictions(raw["paths"].get("predictions"))
     faces = _faces(raw, predicted)
-    shown = plain_throughout(raw)
+    shown = plain_throughout({**raw, "paths": _published(raw["paths"])})
     return environment().get_template(_TEMPLATE).render(
         verdict=shown,
         headline=headline.headline(shown),
@@ -235,8 +240,8 @@ def write(made: Dict[str, Any], *directories: str) -> None:
         made: the verdict.
         directories: made where they do not exist.
     """
-    content = verdict.to_json(made)
-    page = render(json.loads(content))
+    page = render(json.loads(verdict.to_json(made)))
+    content = verdict.to_json({**made, "paths": _published(made["paths"])})
     beside = {
         data_facts.REJECTS_FILE: made["paths"].get("rejects"),
         MODEL_CARD_FILE: made["paths"].get("model_card"),

@@ -1,4 +1,4 @@
-"""The declaration of AgeTrainer."""
+"""The declaration of Trainer."""
 
 from tfx.dsl.components.base import base_component, executor_spec
 from tfx.types import channel, component_spec, standard_artifacts
@@ -10,7 +10,7 @@ _TEXT = component_spec.ExecutionParameter(type=str)
 
 
 class AgeTrainerSpec(component_spec.ComponentSpec):
-    """Inputs, outputs and parameters of AgeTrainer."""
+    """Inputs, outputs and parameters of Trainer."""
 
     PARAMETERS = {
         "epochs": component_spec.ExecutionParameter(type=int),
@@ -28,10 +28,10 @@ class AgeTrainerSpec(component_spec.ComponentSpec):
     }
 
 
-class AgeTrainer(base_component.BaseComponent):
+class Trainer(base_component.BaseComponent):
     """TFX's Trainer, with what people change from run to run as parameters of its own.
 
-        trainer = AgeTrainer(examples, settings, epochs=10, learning_rate=1e-3, ...)
+        trainer = Trainer(examples, settings, epochs=10, learning_rate=1e-3, ...)
 
     TFX's own Trainer takes everything in one JSON text, inside which a pipeline parameter of Kubeflow is lost.
 

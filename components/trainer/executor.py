@@ -1,4 +1,4 @@
-"""The work of AgeTrainer."""
+"""The work of Trainer."""
 
 import json
 

@@ -5,6 +5,7 @@ import os
 import warnings
 from typing import Any, Dict
 
+from components import verdict
 from pipeline.configuration import Configuration
 from pipeline.kubeflow import settings as kubeflow_settings
 from pipeline.run_facts import RunFacts, schema_text
@@ -82,7 +83,13 @@ def _compile(configuration: Configuration, schema: str) -> tuple:
     }
 
     known = RunFacts(
-        run_id=RUN_ID, data_fingerprint="", schema_text=schema, weights_digest="", recipe="", champion_version=0
+        run_id=RUN_ID,
+        kind=verdict.RUN,
+        data_fingerprint="",
+        schema_text=schema,
+        weights_digest="",
+        recipe="",
+        champion_version=0,
     )
     run_start = RunStart(
         **parameters,
@@ -100,7 +107,7 @@ def _compile(configuration: Configuration, schema: str) -> tuple:
     for_the_report = found.pop("run_facts")
     nodes = graph.components(
         configuration,
-        RunFacts(run_id=RUN_ID, schema_text=schema, for_the_report=for_the_report, **found),
+        RunFacts(run_id=RUN_ID, kind=verdict.RUN, schema_text=schema, for_the_report=for_the_report, **found),
         graph.RunParameters(**parameters, run_id=RUN_ID),
     )
     report = nodes[-1]
