@@ -30,11 +30,11 @@ RUN_OPTIONS = --config $(call quote,CONFIG) \
 	$(foreach override,$(value SET),--set '$(subst ','\'',$(override))')
 
 MAKEFLAGS += --no-print-directory
-.PHONY: help setup run test bench lock image-tree clean
+.PHONY: help setup run test test-containers bench lock image-tree clean
 
 help: ## List the targets and their parameters
 	@echo 'Targets:'
-	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  \1\t\2/p' Makefile | expand -t 17
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  \1\t\2/p' Makefile | expand -t 20
 	@echo 'Parameters (default):'
 	@sed -n 's/^## /  /p' Makefile
 
@@ -46,6 +46,9 @@ run: setup ## Run the pipeline: the demo, or your faces with DATA=
 
 test: setup ## Run the tests
 	@$(BIN)/python -m pytest $(value ARGS)
+
+test-containers: setup ## Run the containers of the pipeline compiled for Kubeflow, one by one, on this machine
+	@$(BIN)/python -m pytest -m containers tests/kubeflow/test_containers.py $(value ARGS)
 
 bench: setup ## Measure ingestion and training side by side
 	@$(BIN)/python -m benchmarks $(value ARGS)

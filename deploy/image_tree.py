@@ -123,7 +123,7 @@ def check(tree: pathlib.Path, environment: dict) -> None:
     run_in(tree, "chown -R age /home/age && chmod 1777 /tmp", environment)
     command = (
         "cd /home/age/check && AGE_PIPELINE_INSTALLED=1 HOME=/home/age "
-        "setpriv --reuid=1000 --regid=1000 --clear-groups python -m pytest -q -x tests/kubeflow/test_containers.py"
+        "setpriv --reuid=1000 --regid=1000 --clear-groups python -m pytest -q -x -m containers tests/kubeflow/test_containers.py"
     )
     run_in(tree, command, environment)
 

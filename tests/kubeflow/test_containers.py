@@ -12,6 +12,9 @@ from tests.end_to_end.conftest import run_pipeline, write_shades
 from tests.kubeflow.conftest import small_specification
 from tests.kubeflow.launcher import Cluster
 
+# Forty processes that load TensorFlow: with the rest of the tests it would pass a quarter of an hour.
+pytestmark = pytest.mark.containers
+
 ALWAYS_RUN = {"RunStart", "DataGate", "BlessingReport", "BlessingGate"}
 
 
