@@ -274,9 +274,9 @@ def chatter():
     os.write(2, b"chatter: descriptor 2\\n")
     ctypes.CDLL(None).printf(b"chatter: printf\\n")
 
-from components import report_page
-write = report_page.write
-report_page.write = lambda *arguments: (chatter(), write(*arguments))
+from components.report import page
+write = page.write
+page.write = lambda *arguments: (chatter(), write(*arguments))
 cli.main()
 """
 
