@@ -18,7 +18,10 @@ _DUMB_TERMINALS = ("dumb", "unknown", "")
 
 
 class Rate:
-    """What is done a second, measured from the first report about it."""
+    """What is done a second, measured from the first report that something is done: getting there is no measure.
+
+    Training's first step compiles the network, which takes as long as dozens of steps.
+    """
 
     def __init__(self):
         self._doing: Optional[str] = None
@@ -29,7 +32,7 @@ class Rate:
         if progress.done is None:
             self._doing = None
             return None
-        if progress.doing != self._doing or progress.done < self._last:
+        if progress.doing != self._doing or progress.done < self._last or not self._base:
             self._doing, self._began, self._base = progress.doing, now, progress.done
         self._last = progress.done
         seconds, done = now - self._began, progress.done - self._base
@@ -37,8 +40,8 @@ class Rate:
 
 
 def number(value: float) -> str:
-    """Returns a rate or a count in as few digits as say it."""
-    return f"{value:,.0f}" if value >= 10 else f"{value:.1f}"
+    """Returns a rate in as few digits as say it."""
+    return f"{value:,.0f}" if value >= 10 else f"{value:.2g}"
 
 
 def counts(progress: Progress, rate: Optional[float]) -> str:

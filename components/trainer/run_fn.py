@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from components import storage
+from components import progress, storage
 from components.trainer import epoch_progress, export, feature_cache, feeding, network
 from components.trainer.augmentation import augmenter
 from components.trainer.settings import TrainerInputs, TrainerSettings
@@ -122,6 +122,7 @@ def run_fn(fn_args) -> None:
     _check_history(history, settings)
     fit_seconds = time.monotonic() - fit_started
 
+    progress.report("Exporting the model")
     export.export(net.whole, settings.image_size, fn_args.serving_model_dir, inputs.provenance)
     best = int(np.argmin(history["val_mae"]))
     storage.make_directory(fn_args.model_run_dir)

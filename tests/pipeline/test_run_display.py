@@ -31,7 +31,7 @@ def test_durations(seconds, words):
     assert run_display.duration(seconds) == words
 
 
-def test_rate_is_measured_from_the_first_report_about_something(clock):
+def test_rate_is_measured_from_the_first_report_that_something_is_done():
     rate = run_display.Rate()
 
     assert rate.update(Progress("Hashing", 64), 0.0) is None
@@ -39,6 +39,8 @@ def test_rate_is_measured_from_the_first_report_about_something(clock):
     assert rate.update(Progress("Decoding", 10), 3.0) is None
     assert rate.update(Progress("Decoding", 40), 4.0) == 30
     assert rate.update(Progress("Decoding", 0), 5.0) is None
+    assert rate.update(Progress("Decoding", 1), 25.0) is None
+    assert rate.update(Progress("Decoding", 5), 27.0) == 2
 
 
 class TestPlainLines:
