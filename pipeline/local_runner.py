@@ -21,6 +21,7 @@ from schemas.bad_input import BadInput
 Say = Callable[[str], None]
 
 _RUN_AGAIN = "Run it again to go on: steps that were done come from the cache."
+_MEND_AND_RUN_AGAIN = "When it is mended, run again: steps that were done come from the cache."
 
 
 class RunFailed(RuntimeError):
@@ -272,7 +273,8 @@ def _run_graph(
             ) from error
         display.failed(stages.stage, "failed")
         raise RunFailed(
-            f"{stages.stage or 'The run'} failed: {_first_line(error)}\nThe log has the details: {log_path}\n{_RUN_AGAIN}"
+            f"{stages.stage or 'The run'} failed: {_first_line(error)}\nThe log has the details: {log_path}\n"
+            f"{_MEND_AND_RUN_AGAIN}"
         ) from error
     finally:
         absl_logging.get_absl_logger().removeHandler(stages)
