@@ -1,1 +1,1 @@
-"""Finds the model that is being served, for a candidate to be compared with."""
+"""Pushes a blessed model to a serving directory that may be a pipeline parameter."""

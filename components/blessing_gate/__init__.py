@@ -1,1 +1,1 @@
-"""Finds the model that is being served, for a candidate to be compared with."""
+"""Ends a run on Kubeflow as failed when its model was not blessed."""

@@ -1,1 +1,1 @@
-"""Finds the model that is being served, for a candidate to be compared with."""
+"""Finds out, on Kubeflow, what a local run finds out before its graph is built."""

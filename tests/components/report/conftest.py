@@ -220,11 +220,11 @@ def made(tmp_path_factory) -> Made:
             {"name": "Trainer", "seconds": 920.0, "cached": False},
         ],
         "paths": {
-            "metadata": "/work/metadata.sqlite",
+            "metadata": "/runs/faces/metadata.sqlite",
             "model": None,
             "rejects": str(rejects),
-            "evaluation": "/work/evaluation",
-            "report": "/work/report.html",
+            "evaluation": "/runs/faces/evaluation",
+            "report": "/runs/faces/report.html",
             "predictions": write_predictions(directory / "predictions.csv", test),
             "examples": write_examples(directory / "examples", splits),
         },
@@ -238,7 +238,7 @@ def made(tmp_path_factory) -> Made:
             "device": "CPU",
             "feature_cache": {"computed": True, "views": 2, "bytes": 1_500_000, "seconds": 12.0},
         },
-        "configuration": configuration.load(data_dir="/data/faces", workdir="/work").model_dump(),
+        "configuration": configuration.load(data_dir="/data/faces", workdir="/runs/faces").model_dump(),
         "versions": {"age-pipeline": "0.1.0", "tensorflow": "2.16.2"},
         "created": "2026-01-01T12:30:00+00:00",
     }
