@@ -7,7 +7,7 @@ import array
 import csv
 import dataclasses
 import io
-from typing import Dict, Iterable, List, Sequence, Tuple
+from typing import Dict, Iterable, Iterator, List, NamedTuple, Sequence, Tuple
 
 import numpy as np
 
@@ -15,6 +15,20 @@ from components import storage
 
 PREDICTIONS_FILE = "predictions.csv"
 COLUMNS = ("file_name", "sha256", "real_age", "predicted_age")
+
+
+class Row(NamedTuple):
+    """One row of a predictions file; ages in years."""
+
+    file_name: str
+    sha256: str
+    real_age: float
+    predicted_age: float
+    attributes: Tuple[str, ...]
+
+    @property
+    def error(self) -> float:
+        return self.predicted_age - self.real_age
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,6 +69,21 @@ def number(value: np.floating) -> str:
     return np.format_float_positional(value, trim="-")
 
 
+def rows(path: str) -> Iterator[Row]:
+    """Yields the rows of a predictions file.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        OSError: it can't be read.
+    """
+    with storage.open_binary(path) as file, io.TextIOWrapper(file, encoding="utf-8", newline="") as text:
+        reader = csv.reader(text)
+        next(reader, None)
+        for fields in reader:
+            file_name, sha256, real_age, predicted_age, *attributes = fields
+            yield Row(file_name, sha256, float(real_age), float(predicted_age), tuple(attributes))
+
+
 def read(path: str, attributes: Sequence[str]) -> Predictions:
     """Reads a predictions file; memory grows by a few dozen bytes a row.
 
@@ -65,14 +94,11 @@ def read(path: str, attributes: Sequence[str]) -> Predictions:
     real, predicted = array.array("d"), array.array("d")
     codes = [array.array("i") for _ in attributes]
     values: List[Dict[str, int]] = [{} for _ in attributes]
-    with storage.open_binary(path) as file, io.TextIOWrapper(file, encoding="utf-8", newline="") as text:
-        rows = csv.reader(text)
-        next(rows)
-        for row in rows:
-            real.append(float(row[2]))
-            predicted.append(float(row[3]))
-            for place, value in enumerate(row[len(COLUMNS) :]):
-                codes[place].append(values[place].setdefault(value, len(values[place])))
+    for row in rows(path):
+        real.append(row.real_age)
+        predicted.append(row.predicted_age)
+        for place, value in enumerate(row.attributes):
+            codes[place].append(values[place].setdefault(value, len(values[place])))
     return Predictions(
         real_age=np.frombuffer(real, dtype=np.float64),
         predicted_age=np.frombuffer(predicted, dtype=np.float64),

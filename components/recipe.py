@@ -1,15 +1,65 @@
 """What a trained model depends on, as hashes."""
 
+import dataclasses
 import hashlib
 import json
 import os
 from typing import Dict, Optional
 
+from components.face_example_gen import fingerprint
 from components.trainer.settings import TrainerSettings
 from schemas.bad_input import BadInput
 
 NO_FILE = ("imagenet", "none")
 """Values of `trainer.weights` that name no file."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """What a run's model depends on.
+
+    Attributes:
+        data_fingerprint: SHA-256 over labels and images.
+        rows: number of rows in the label file.
+        weights_digest: SHA-256 of the weights file, empty when there is none.
+        digest: hash over everything that the trained model depends on.
+    """
+
+    data_fingerprint: str
+    rows: int
+    weights_digest: str
+    digest: str
+
+
+def find_out(
+    data_dir: str,
+    fingerprint_memory: Optional[str],
+    splits: Dict[str, float],
+    schema_text: str,
+    trainer: TrainerSettings,
+    training: bool = True,
+) -> Recipe:
+    """Finds out what the model of a run depends on.
+
+    Args:
+        data_dir: the data directory.
+        fingerprint_memory: as in `fingerprint.data_fingerprint`.
+        splits: share of each split, in the order in which they divide the hash.
+        schema_text: the curated age schema.
+        trainer: the settings.
+        training: False for a look at the data, which needs no weights.
+
+    Raises:
+        BadInput: the label file or the weights file can't be used.
+    """
+    fingerprinted = fingerprint.data_fingerprint(data_dir, fingerprint_memory)
+    weights = weights_digest(trainer.weights) if training else None
+    return Recipe(
+        data_fingerprint=fingerprinted.content,
+        rows=fingerprinted.rows,
+        weights_digest=weights or "",
+        digest=recipe_digest(fingerprinted.content, splits, schema_text, trainer, weights),
+    )
 
 
 def weights_digest(weights: str) -> Optional[str]:

@@ -35,6 +35,9 @@ from typing import Any, Dict, List, Optional
 from components import stages
 
 BLESSING_FILE = "blessing.json"
+REPORTS_DIR = "reports"
+"""The folder of a workdir in which every run leaves one of its name."""
+
 RUN, EXPLORE = "run", "explore"
 
 _LIBRARIES = (

@@ -31,7 +31,7 @@ def metadata_path(workdir: str) -> str:
 
 
 def report_dir(workdir: str) -> str:
-    return os.path.join(workdir, "reports")
+    return os.path.join(workdir, verdict.REPORTS_DIR)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -17,28 +17,22 @@ from components.progress import Progress
 from pipeline import run_display
 from pipeline.inert_text import inert, inert_lines
 
-# The name to show, what goes on, and what was done.
+# What goes on in a stage, and what was done.
 _IN_PLAIN_WORDS = {
-    run_display.LOADING: ("Libraries", "Loading TensorFlow and TFX", "TensorFlow and TFX loaded"),
-    "FaceExampleGen": ("FaceExampleGen", "Turning the photographs into examples", "photographs turned into examples"),
-    "AgeSchemaGen": ("AgeSchemaGen", "Laying down what the data must look like", "schema laid down"),
-    "StatisticsGen": ("StatisticsGen", "Computing statistics of the data", "statistics of the data computed"),
-    "ExampleValidator": (
-        "ExampleValidator",
-        "Comparing the statistics with the schema",
-        "statistics compared with the schema",
-    ),
-    "DataGate": ("DataGate", "Deciding whether the data are fit to learn from", "data fit to learn from"),
-    "Trainer": ("Trainer", "Building the network", "network trained"),
-    "Champion": ("Champion", "Looking up the model being served", "model being served looked up"),
-    "AgeEvaluator": (
-        "AgeEvaluator",
-        "Measuring the model on the test photographs",
-        "model measured on the test photographs",
-    ),
-    "Pusher": ("Pusher", "Pushing the model if it is blessed", "done as the evaluation said"),
-    "BlessingReport": ("BlessingReport", "Writing the report", "report written"),
+    run_display.LOADING: ("Loading TensorFlow and TFX", "TensorFlow and TFX loaded"),
+    "FaceExampleGen": ("Turning the photographs into examples", "photographs turned into examples"),
+    "AgeSchemaGen": ("Laying down what the data must look like", "schema laid down"),
+    "StatisticsGen": ("Computing statistics of the data", "statistics of the data computed"),
+    "ExampleValidator": ("Comparing the statistics with the schema", "statistics compared with the schema"),
+    "DataGate": ("Deciding whether the data are fit to learn from", "data fit to learn from"),
+    "DataReport": ("Writing the report about the data", "report about the data written"),
+    "Trainer": ("Building the network", "network trained"),
+    "Champion": ("Looking up the model being served", "model being served looked up"),
+    "AgeEvaluator": ("Measuring the model on the test photographs", "model measured on the test photographs"),
+    "Pusher": ("Pushing the model if it is blessed", "done as the evaluation said"),
+    "BlessingReport": ("Writing the report", "report written"),
 }
+_SHOWN_NAMES = {run_display.LOADING: "Libraries"}
 _NAME_WIDTH = 16
 _NARROW = 64
 _WIDEST = 110
@@ -132,7 +126,7 @@ class LiveLines(run_display.Display):
         if cached:
             self._print_stage(self._marks.cached, "cyan", stage, run_display.FROM_THE_CACHE, None)
         else:
-            self._print_stage(self._marks.done, "green", stage, outcome or self._words(stage)[2], seconds)
+            self._print_stage(self._marks.done, "green", stage, outcome or self._words(stage)[1], seconds)
 
     def failed(self, stage, how):
         with self._lock:
@@ -148,7 +142,7 @@ class LiveLines(run_display.Display):
         if stage is None and progress is None:
             return
         now = time.monotonic()
-        name, doing, _ = self._words(stage) if stage else ("", "", "")
+        name, doing = (self._name(stage), self._words(stage)[0]) if stage else ("", "")
         mark = self._spinner.render(now)
         yield self._line(mark, "bold", name, inert(progress.doing) if progress else doing, now - stage_since)
         if progress is None:
@@ -185,10 +179,13 @@ class LiveLines(run_display.Display):
         self._stage_since = self._doing_since = time.monotonic()
 
     def _words(self, stage: str):
-        return _IN_PLAIN_WORDS.get(stage, (inert(stage), "Working", "done"))
+        return _IN_PLAIN_WORDS.get(stage, ("Working", "done"))
+
+    def _name(self, stage: str) -> str:
+        return _SHOWN_NAMES.get(stage) or inert(stage)
 
     def _print_stage(self, mark: str, style: str, stage: str, text: str, seconds: Optional[float]):
-        self._console.print(self._line(Text(mark, style=style), "", self._words(stage)[0], text, seconds))
+        self._console.print(self._line(Text(mark, style=style), "", self._name(stage), text, seconds))
 
     def _line(self, mark: Text, style: str, name: str, text: str, seconds: Optional[float]) -> Text:
         """Returns the mark, the stage's name, a text that may be cut, and the time at the right edge."""

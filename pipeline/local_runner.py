@@ -73,7 +73,7 @@ def _only_run_in(workdir: str):
 def _new_run_id(workdir: str) -> str:
     while True:
         run_id = datetime.datetime.now(datetime.timezone.utc).strftime("%Y%m%d-%H%M%S")
-        if not os.path.exists(os.path.join(workdir, "reports", run_id)) and not os.path.exists(
+        if not os.path.exists(os.path.join(workdir, verdict.REPORTS_DIR, run_id)) and not os.path.exists(
             _log_path(workdir, run_id)
         ):
             return run_id
@@ -281,7 +281,7 @@ def _run_graph(
 
 
 def _verdict(configuration: Configuration, facts: run_facts.RunFacts) -> Dict[str, Any]:
-    path = os.path.join(configuration.workdir, "reports", facts.run_id, verdict.BLESSING_FILE)
+    path = os.path.join(configuration.workdir, verdict.REPORTS_DIR, facts.run_id, verdict.BLESSING_FILE)
     return json.loads(storage.read_bytes(path))
 
 

@@ -10,12 +10,11 @@ from typing import Any, Callable, Dict, List, Optional
 
 import pydantic
 
+from components.verdict import BLESSING_FILE, REPORTS_DIR, RUN
 from pipeline.inert_text import inert
 from pipeline.run_display import duration
 from schemas.bad_input import BadInput
 
-REPORTS = "reports"
-BLESSING_FILE = "blessing.json"
 REPORT_PAGE = "report.html"
 LATEST = "latest"
 
@@ -77,7 +76,7 @@ class _Training(_Part):
 
 
 class _Verdict(_Part):
-    kind: str = "run"
+    kind: str = RUN
     blessed: Optional[bool] = None
     stopped_by: Optional[str] = None
     reasons: List[str]
@@ -175,7 +174,7 @@ def find(workdir: str) -> List[PastRun]:
     """
     if not os.path.isdir(workdir):
         raise BadInput(f"workdir: {workdir}: there is no such directory. Choose another with --workdir or --config.")
-    reports = os.path.join(workdir, REPORTS)
+    reports = os.path.join(workdir, REPORTS_DIR)
     try:
         names = sorted(os.listdir(reports))
     except FileNotFoundError:

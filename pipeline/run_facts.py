@@ -6,7 +6,6 @@ from typing import Any, Optional
 
 from components import recipe, storage, verdict
 from components.champion import serving_directory
-from components.face_example_gen import fingerprint
 from pipeline.configuration import Configuration, splits_in_order
 from schemas import age_schema
 from schemas.bad_input import BadInput
@@ -66,20 +65,23 @@ def gather(configuration: Configuration, run_id: str, kind: str = verdict.RUN) -
     Raises:
         BadInput: the label file, the weights file or the schema can't be used.
     """
-    workdir, data = configuration.workdir, configuration.data
-    fingerprinted = fingerprint.data_fingerprint(data.dir, os.path.join(workdir, "fingerprint.json"))
+    data = configuration.data
     schema = schema_text(data.schema_file)
-    weights_digest = recipe.weights_digest(configuration.trainer.weights) if kind == verdict.RUN else None
-    digest = recipe.recipe_digest(
-        fingerprinted.content, splits_in_order(data.splits), schema, configuration.trainer, weights_digest
+    found = recipe.find_out(
+        data.dir,
+        os.path.join(configuration.workdir, "fingerprint.json"),
+        splits_in_order(data.splits),
+        schema,
+        configuration.trainer,
+        training=kind == verdict.RUN,
     )
-    champion = serving_directory.champion(configuration.serving_dir, digest)
+    champion = serving_directory.champion(configuration.serving_dir, found.digest)
     return RunFacts(
         run_id=run_id,
         kind=kind,
-        data_fingerprint=fingerprinted.content,
+        data_fingerprint=found.data_fingerprint,
         schema_text=schema,
-        weights_digest=weights_digest or "",
-        recipe=digest,
+        weights_digest=found.weights_digest,
+        recipe=found.digest,
         champion_version=champion.version if champion else 0,
     )

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from components.verdict import EXPLORE
 from pipeline.inert_text import inert, inert_lines
 from pipeline.past_runs import PastRun
 from pipeline.run_display import duration
@@ -83,7 +84,7 @@ def _verdict(run: PastRun) -> Tuple[str, str]:
     if run.problem:
         return "no verdict", "magenta"
     stopped_by = run.verdict.get("stopped_by")
-    if run.verdict.get("kind") == "explore":
+    if run.verdict.get("kind") == EXPLORE:
         return (f"explored: {stopped_by} would stop a run", "yellow") if stopped_by else ("explored", "cyan")
     if stopped_by:
         return f"stopped by {stopped_by}", "yellow"

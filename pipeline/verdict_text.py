@@ -2,6 +2,7 @@
 
 from typing import Any, Dict, List, Tuple
 
+from components.verdict import EXPLORE
 from pipeline.inert_text import inert
 
 
@@ -18,7 +19,7 @@ def interval(metrics: Dict[str, Any]) -> str:
 
 def _headline(verdict: Dict[str, Any]) -> str:
     stopped_by = inert(verdict.get("stopped_by") or "")
-    if verdict.get("kind") == "explore":
+    if verdict.get("kind") == EXPLORE:
         outcome = f"{stopped_by} would stop a run" if stopped_by else "the data gate would let a run go on"
         return f"EXPLORED: {outcome}."
     if stopped_by:

@@ -3,6 +3,8 @@
 import dataclasses
 from typing import Any, Dict, List, Optional
 
+from components.verdict import EXPLORE
+
 YES = "yes"
 NO = "no"
 NEUTRAL = "neutral"
@@ -38,7 +40,7 @@ def _interval(interval: Optional[Dict[str, float]]) -> str:
 def headline(verdict: Dict[str, Any]) -> Headline:
     """Returns the headline of a verdict (see `components.verdict`), all of whose keys are there."""
     data, metrics, reasons = verdict["data"], verdict["metrics"], verdict["reasons"]
-    if verdict["kind"] == "explore":
+    if verdict["kind"] == EXPLORE:
         counted = f"{data['used']:,} of {data['rows']:,} rows can be used. No model was trained."
         sentence = f"A run on these data would be stopped: {reasons[0]}" if reasons else counted
         return Headline("What is in these data?", "Explored", sentence, NO if reasons else NEUTRAL)

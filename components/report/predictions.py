@@ -1,32 +1,17 @@
 """Reads `predictions.csv`: all ages as numbers, and the few rows that are shown with their photograph."""
 
 import array
-import csv
 import dataclasses
-import io
 import random
-from typing import Iterator, List, NamedTuple
+from typing import List
 
 import numpy as np
 
-from components import storage
+from components import predictions_file
 
 WORST = 24
 SAMPLE = 24
 _SEED = 0
-
-
-class Prediction(NamedTuple):
-    """What the model answered for one photograph; ages in years."""
-
-    file_name: str
-    sha256: str
-    real_age: float
-    predicted_age: float
-
-    @property
-    def error(self) -> float:
-        return self.predicted_age - self.real_age
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,21 +29,13 @@ class Predictions:
     real_age: np.ndarray
     predicted_age: np.ndarray
     unanswered: int
-    worst: List[Prediction]
-    sample: List[Prediction]
+    worst: List[predictions_file.Row]
+    sample: List[predictions_file.Row]
 
     @property
     def errors(self) -> np.ndarray:
         """Predicted minus real age, float64[n], years."""
         return self.predicted_age - self.real_age
-
-
-def _rows(path: str) -> Iterator[Prediction]:
-    with storage.open_binary(path) as file, io.TextIOWrapper(file, encoding="utf-8", newline="") as text:
-        rows = csv.reader(text)
-        next(rows, None)
-        for row in rows:
-            yield Prediction(row[0], row[1], float(row[2]), float(row[3]))
 
 
 def read(path: str) -> Predictions:
@@ -70,10 +47,10 @@ def read(path: str) -> Predictions:
     """
     real, predicted = array.array("d"), array.array("d")
     unanswered = 0
-    worst: List[Prediction] = []
-    sample: List[Prediction] = []
+    worst: List[predictions_file.Row] = []
+    sample: List[predictions_file.Row] = []
     draw = random.Random(_SEED)
-    for row in _rows(path):
+    for row in predictions_file.rows(path):
         if not np.isfinite(row.predicted_age):
             unanswered += 1
             continue

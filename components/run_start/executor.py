@@ -9,7 +9,6 @@ from tfx.types import artifact_utils
 from components import recipe, run_parameters, storage
 from components.age_evaluator.settings import EvaluatorSettings
 from components.champion import serving_directory
-from components.face_example_gen import fingerprint
 from components.trainer.settings import TrainerSettings
 from schemas import features
 from schemas.bad_input import BadInput
@@ -53,40 +52,35 @@ class Executor(base_executor.BaseExecutor):
         """
         settings = json.loads(exec_properties["settings"])
         configuration = _with_parameters(settings["configuration"], exec_properties)
-        fingerprinted = fingerprint.data_fingerprint(
-            configuration["data"]["dir"], exec_properties["fingerprint_memory"] or None
-        )
-        trainer = TrainerSettings.model_validate(configuration["trainer"])
-        weights_digest = recipe.weights_digest(trainer.weights)
-        digest = recipe.recipe_digest(
-            fingerprinted.content,
+        found = recipe.find_out(
+            configuration["data"]["dir"],
+            exec_properties["fingerprint_memory"] or None,
             {split: configuration["data"]["splits"][split] for split in features.SPLITS},
             settings["schema_text"],
-            trainer,
-            weights_digest,
+            TrainerSettings.model_validate(configuration["trainer"]),
         )
-        champion = serving_directory.champion(configuration["serving"]["dir"], digest)
-        found = {
-            "data_fingerprint": fingerprinted.content,
-            "weights_digest": weights_digest or "",
-            "recipe": digest,
+        champion = serving_directory.champion(configuration["serving"]["dir"], found.digest)
+        outputs = {
+            "data_fingerprint": found.data_fingerprint,
+            "weights_digest": found.weights_digest,
+            "recipe": found.digest,
             "champion_version": champion.version if champion else 0,
             "run_facts": json.dumps(
                 {
                     **settings["run_facts"],
                     "thresholds": {**settings["run_facts"]["thresholds"], "max_mae": configuration["evaluator"]["max_mae"]},
-                    "data_fingerprint": fingerprinted.content,
+                    "data_fingerprint": found.data_fingerprint,
                     "data_dir": configuration["data"]["dir"],
                     "configuration": configuration,
                 },
                 sort_keys=True,
             ),
         }
-        for name, value in found.items():
+        for name, value in outputs.items():
             artifact_utils.get_single_instance(output_dict[name]).value = value
         logging.info(
             "%d rows, data fingerprint %s, champion %s.",
-            fingerprinted.rows,
-            fingerprinted.content,
+            found.rows,
+            found.data_fingerprint,
             champion.path if champion else "none",
         )
