@@ -2,8 +2,8 @@
 
 What a network's frozen part makes of an image never changes, so computing it in every epoch is waste: on two cores it is
 the difference between hours and minutes. The cache is a NumPy file for each split, `[examples, views, height, width,
-channels]`, memory-mapped: float16 features, or uint8 images when nothing is frozen. It is keyed by everything it depends
-on, so that a run with another learning rate or head finds it again.
+channels]`, memory-mapped, so that it may be larger than memory: float16 features, or uint8 images when nothing is frozen.
+It is keyed by everything it depends on, so that a run with another learning rate or head finds it again.
 """
 
 import dataclasses
@@ -12,7 +12,7 @@ import json
 import os
 import shutil
 import time
-from typing import List, Optional
+from typing import List, Optional, Sequence, Tuple
 
 import keras
 import numpy as np
@@ -26,9 +26,24 @@ from schemas.bad_input import BadInput
 
 _COMPUTE_BATCH = 32
 _SPARE_BYTES = 512 * 2**20
-_FORMAT = 1
+_FORMAT = 2
 _KEPT_CACHES = 4
 _SECONDS_BETWEEN_LINES = 30
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """The examples of a split, and how many views of each are wanted.
+
+    Attributes:
+        file_patterns: TFRecord files of the split.
+        labels: what `example_files.read_labels` returned for them.
+        views: views of each image.
+    """
+
+    file_patterns: List[str]
+    labels: example_files.Labels
+    views: int
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,7 +72,7 @@ def _key(stem_digest: str, settings: TrainerSettings, views: int, labels: exampl
         # Views beyond the mirror image depend on what varies and on the seed.
         "augmentation": settings.augmentation.model_dump() if views > 1 else None,
         "seed": settings.seed if views > 2 else None,
-        "examples": hashlib.sha256("".join(labels.sha256).encode()).hexdigest(),
+        "examples": hashlib.sha256(labels.sha256).hexdigest(),
     }
     return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:24]
 
@@ -67,18 +82,19 @@ def _require_space(directory: str, needed: int) -> None:
     if needed + _SPARE_BYTES > free:
         raise BadInput(
             f"{directory}: the features need {needed / 1e9:.1f} GB and {free / 1e9:.1f} GB are free. Free some space, choose "
-            "another workdir, or lower trainer.views or trainer.image_size."
+            "another workdir, lower trainer.views or trainer.image_size, or set trainer.feature_cache to false (every epoch then "
+            "decodes the images and computes frozen layers again)."
         )
 
 
-def _forget_old_caches(directory: str, keep: str) -> None:
+def _forget_old_caches(directory: str, keep: Sequence[str]) -> None:
     """Removes all but the most recently used caches, and what an interrupted run left behind."""
     for name in os.listdir(directory):
         if name.endswith(".unfinished"):
             os.remove(os.path.join(directory, name))
     files = [os.path.join(directory, name) for name in os.listdir(directory) if name.endswith(".npy")]
-    by_age = sorted((path for path in files if path != keep), key=os.path.getmtime, reverse=True)
-    for path in by_age[_KEPT_CACHES - 1 :]:
+    by_age = sorted((path for path in files if path not in keep), key=os.path.getmtime, reverse=True)
+    for path in by_age[_KEPT_CACHES - len(keep) :]:
         logging.info("Removing the features in %s, which %d newer ones replaced.", path, _KEPT_CACHES)
         os.remove(path)
 
@@ -107,22 +123,34 @@ def _doing(stem: Optional[keras.Model], views: int, needed: int) -> str:
     return f"{what} images once{many} ({size})"
 
 
-def _compute(
-    path: str, stem: Optional[keras.Model], settings: TrainerSettings, views: int, patterns: List[str], labels
-) -> None:
-    shape = (settings.image_size, settings.image_size, 3) if stem is None else tuple(stem.output.shape[1:])
-    dtype = np.uint8 if stem is None else np.float16
-    whole_shape = (len(labels), views, *shape)
-    needed = int(np.prod(whole_shape, dtype=np.int64)) * np.dtype(dtype).itemsize
-    _require_space(os.path.dirname(path), needed)
-    logging.info("Computing %d view(s) of %d images once: %.2f GB in %s", views, len(labels), needed / 1e9, path)
+@dataclasses.dataclass(frozen=True)
+class _Array:
+    """The shape and type of what is kept of a split."""
+
+    shape: Tuple[int, ...]
+    dtype: type
+
+    @property
+    def nbytes(self) -> int:
+        return int(np.prod(self.shape, dtype=np.int64)) * np.dtype(self.dtype).itemsize
+
+
+def _array(stem: Optional[keras.Model], settings: TrainerSettings, source: Source) -> _Array:
+    if stem is None:
+        return _Array((len(source.labels), source.views, settings.image_size, settings.image_size, 3), np.uint8)
+    return _Array((len(source.labels), source.views, *stem.output.shape[1:]), np.float16)
+
+
+def _compute(path: str, stem: Optional[keras.Model], settings: TrainerSettings, source: Source) -> None:
+    wanted, labels, views = _array(stem, settings, source), source.labels, source.views
+    logging.info("Computing %d view(s) of %d images once: %.2f GB in %s", views, len(labels), wanted.nbytes / 1e9, path)
 
     random_views = augmentation.augmenter(settings.augmentation, settings.seed)
     forward = None if stem is None else tf.function(lambda images: stem(images, training=False))
     unfinished = f"{path}.{os.getpid()}.unfinished"
-    array = np.lib.format.open_memmap(unfinished, mode="w+", dtype=dtype, shape=whole_shape)
-    done, told = 0, _Progress(_doing(stem, views, needed), len(labels))
-    for images in example_files.decoded_images(patterns, settings.image_size, _COMPUTE_BATCH):
+    array = np.lib.format.open_memmap(unfinished, mode="w+", dtype=wanted.dtype, shape=wanted.shape)
+    done, told = 0, _Progress(_doing(stem, views, wanted.nbytes), len(labels))
+    for images in example_files.decoded_images(source.file_patterns, settings.image_size, _COMPUTE_BATCH):
         ranks = labels.rank[done : done + len(images)]
         for number in range(views):
             if stem is None:
@@ -138,40 +166,46 @@ def _compute(
     os.replace(unfinished, path)
 
 
-def cached_split(
+def cached_splits(
     directory: str,
     stem: Optional[keras.Model],
     stem_digest: str,
     settings: TrainerSettings,
-    file_patterns: List[str],
-    views: int,
-) -> CachedSplit:
-    """Returns the features of a split, computing what is not on disk yet.
+    sources: Sequence[Source],
+) -> List[CachedSplit]:
+    """Returns the features of splits, computing what is not on disk yet.
 
     Args:
         directory: where caches are kept; a local disk.
         stem: the frozen part; None caches the decoded, resized images themselves (and one view of each).
         stem_digest: what the features depend on beside the images (`AgeNetwork.stem_digest`).
         settings: the `trainer` section.
-        file_patterns: TFRecord files of the split.
-        views: views of each image.
+        sources: the splits.
 
     Raises:
-        BadInput: the disk is too small, or there are no examples.
+        BadInput: the disk is too small for all of them; said before anything is computed.
     """
-    started = time.monotonic()
     os.makedirs(directory, exist_ok=True)
-    labels = example_files.read_labels(file_patterns)
-    path = os.path.join(directory, f"{_key(stem_digest, settings, views, labels)}.npy")
-    computed = not os.path.exists(path)
-    _forget_old_caches(directory, keep=path)
-    if computed:
-        _compute(path, stem, settings, views, file_patterns, labels)
-    else:
-        os.utime(path)
-    return CachedSplit(
-        features=np.load(path, mmap_mode="r"),
-        ages=labels.ages,
-        computed=computed,
-        seconds=time.monotonic() - started,
-    )
+    paths = [
+        os.path.join(directory, f"{_key(stem_digest, settings, source.views, source.labels)}.npy") for source in sources
+    ]
+    _forget_old_caches(directory, keep=paths)
+    missing = {path: source for path, source in zip(paths, sources) if not os.path.exists(path)}
+    if missing:
+        _require_space(directory, sum(_array(stem, settings, source).nbytes for source in missing.values()))
+    splits = []
+    for path, source in zip(paths, sources):
+        started = time.monotonic()
+        if path in missing:
+            _compute(path, stem, settings, source)
+        else:
+            os.utime(path)
+        splits.append(
+            CachedSplit(
+                features=np.load(path, mmap_mode="r"),
+                ages=source.labels.ages,
+                computed=path in missing,
+                seconds=time.monotonic() - started,
+            )
+        )
+    return splits

@@ -1,5 +1,6 @@
 """`run_fn` for TFX's Trainer: from examples to an exported model."""
 
+import functools
 import json
 import os
 import time
@@ -9,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from components import progress, storage
-from components.trainer import epoch_progress, export, feature_cache, feeding, network
+from components.trainer import epoch_progress, example_files, export, feature_cache, feeding, network
 from components.trainer.augmentation import augmenter
 from components.trainer.settings import TrainerInputs, TrainerSettings
 from schemas.bad_input import BadInput
@@ -43,25 +44,24 @@ def _optimizer(settings: TrainerSettings, steps: int):
 
 
 def _training_model(net: network.AgeNetwork, settings: TrainerSettings):
-    """Returns the model that is fitted: the tail, with random variations in front when it takes images."""
-    if net.stem is not None:
+    """Returns the model that is fitted: the tail, or the whole with random variations in front when it takes images."""
+    if net.stem is not None and settings.feature_cache:
         return net.tail
     images = keras.Input(net.whole.input.shape[1:])
     return keras.Model(images, net.whole(augmenter(settings.augmentation, settings.seed)(images)), name="training")
 
 
-def _fit(model, settings: TrainerSettings, train, validation, log_dir: str):
-    steps = -(-len(train.ages) // settings.batch_size) * settings.epochs
+def _fit(model, settings: TrainerSettings, train: tf.data.Dataset, validation: tf.data.Dataset, log_dir: str):
     model.compile(
-        optimizer=_optimizer(settings, steps),
+        optimizer=_optimizer(settings, steps=int(train.cardinality()) * settings.epochs),
         loss=_loss(settings),
         metrics=["mae"],
         # Keras compiles with XLA wherever it can; on CPUs that halves the speed of convolutions.
         jit_compile="auto" if tf.config.list_physical_devices("GPU") else False,
     )
     return model.fit(
-        feeding.training_batches(train, settings.batch_size, settings.seed),
-        validation_data=feeding.validation_batches(validation, settings.batch_size),
+        train,
+        validation_data=validation,
         epochs=settings.epochs,
         shuffle=False,  # the batches come shuffled
         verbose=1 if os.isatty(1) else 2,
@@ -103,16 +103,31 @@ def run_fn(fn_args) -> None:
     keras.utils.set_random_seed(settings.seed)
 
     # The statistics of the ages are part of the network, so labels come first.
-    ages = feature_cache.example_files.read_labels(fn_args.train_files).ages
+    labels = example_files.read_labels(fn_args.train_files)
+    validation_labels = example_files.read_labels(fn_args.eval_files)
+    ages = labels.ages
     net = network.build(settings, mean_age=float(ages.mean()), std_age=max(float(ages.std()), 1.0))
-    digest = net.stem_digest()
-    views = settings.views if net.stem is not None else 1
-    train = feature_cache.cached_split(
-        inputs.feature_cache_dir, net.stem, digest, settings, fn_args.train_files, views
-    )
-    validation = feature_cache.cached_split(
-        inputs.feature_cache_dir, net.stem, digest, settings, fn_args.eval_files, views=1
-    )
+    if settings.feature_cache:
+        views = settings.views if net.stem is not None else 1
+        cached = feature_cache.cached_splits(
+            inputs.feature_cache_dir,
+            net.stem,
+            net.stem_digest(),
+            settings,
+            [
+                feature_cache.Source(fn_args.train_files, labels, views),
+                feature_cache.Source(fn_args.eval_files, validation_labels, views=1),
+            ],
+        )
+        train = feeding.training_batches(cached[0], settings.batch_size, settings.seed)
+        validation = feeding.validation_batches(cached[1], settings.batch_size)
+    else:
+        cached = None
+        batches = functools.partial(
+            example_files.streamed_batches, image_size=settings.image_size, batch_size=settings.batch_size
+        )
+        train = batches(fn_args.train_files, len(labels), shuffle_seed=settings.seed)
+        validation = batches(fn_args.eval_files, len(validation_labels))
     # Building and computing features draw random numbers, or don't when the cache has them: start afresh.
     keras.utils.set_random_seed(settings.seed)
 
@@ -134,15 +149,15 @@ def run_fn(fn_args) -> None:
                 "best_epoch": best + 1,
                 "epochs_run": len(history["val_mae"]),
                 "validation_mae": float(history["val_mae"][best]),
-                "training_examples": len(train.ages),
-                "validation_examples": len(validation.ages),
+                "training_examples": len(labels),
+                "validation_examples": len(validation_labels),
                 "mean_age": float(ages.mean()),
                 "frozen_through": net.stem.layers[-1].output.name if net.stem is not None else None,
-                "feature_cache": {
-                    "computed": train.computed or validation.computed,
+                "feature_cache": cached and {
+                    "computed": any(split.computed for split in cached),
                     "views": views,
-                    "bytes": int(train.features.nbytes + validation.features.nbytes),
-                    "seconds": train.seconds + validation.seconds,
+                    "bytes": sum(int(split.features.nbytes) for split in cached),
+                    "seconds": sum(split.seconds for split in cached),
                 },
                 "fit_seconds": fit_seconds,
                 "seconds": time.monotonic() - started,

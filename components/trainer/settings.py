@@ -39,6 +39,8 @@ class TrainerSettings(pydantic.BaseModel):
             pretrained weights, and freezes nothing otherwise; `none` trains everything; `all` trains the head alone.
         views: how many varied views of each training image are computed when layers are frozen: the image itself, its
             mirror image, then random variations. Without frozen layers every epoch draws new variations.
+        feature_cache: keep on disk what frozen layers make of the images (or the decoded images, when nothing is frozen). False
+            takes no disk, and decodes and computes everything in each epoch, with new variations each time.
         dense_units: width of the dense layer between pooling and output; 0 leaves it out.
         dropout: share of its outputs that is dropped in training.
         batch_norm_momentum: of the moving averages in trained batch normalisation; Keras' 0.99 is too slow for short runs.
@@ -63,6 +65,7 @@ class TrainerSettings(pydantic.BaseModel):
     weights_partial: bool = False
     freeze_through: str = pydantic.Field("auto", min_length=1)
     views: int = pydantic.Field(4, ge=1, le=32)
+    feature_cache: bool = True
     dense_units: int = pydantic.Field(256, ge=0, le=8192)
     dropout: float = pydantic.Field(0.4, ge=0, lt=1)
     batch_norm_momentum: float = pydantic.Field(0.9, gt=0, lt=1)

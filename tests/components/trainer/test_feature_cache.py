@@ -1,5 +1,8 @@
 """What frozen layers make of an image is computed once."""
 
+import dataclasses
+from types import SimpleNamespace
+
 import keras
 import numpy as np
 import pytest
@@ -23,7 +26,9 @@ def net():
 
 
 def cached(net, directory, files, settings=SETTINGS, views=3):
-    return feature_cache.cached_split(str(directory), net.stem, net.stem_digest(), settings, files, views)
+    source = feature_cache.Source(files, example_files.read_labels(files), views)
+    (split,) = feature_cache.cached_splits(str(directory), net.stem, net.stem_digest(), settings, [source])
+    return split
 
 
 def decoded_in_hash_order(files):
@@ -87,9 +92,18 @@ def test_what_an_interrupted_run_left_is_removed_and_old_caches_go(net, validati
     assert len(names) == 4
 
 
-def test_full_disk_is_said_before_anything_is_computed(tmp_path):
-    with pytest.raises(BadInput, match=r"the features need 1000000000.0 GB and .* GB are free"):
-        feature_cache._require_space(str(tmp_path), 10**18)
+def test_full_disk_is_said_for_all_splits_together_before_anything_is_computed(net, train_files, tmp_path, monkeypatch):
+    source = feature_cache.Source(train_files, example_files.read_labels(train_files), views=3)
+    each = 70 * 3 * int(np.prod(net.stem.output.shape[1:])) * 2
+    room_for_one = feature_cache._SPARE_BYTES + each * 3 // 2
+    monkeypatch.setattr(feature_cache.shutil, "disk_usage", lambda path: SimpleNamespace(free=room_for_one))
+
+    with pytest.raises(BadInput, match=r"the features need .* GB are free.*trainer.feature_cache to false"):
+        other = dataclasses.replace(source, views=2)
+        feature_cache.cached_splits(str(tmp_path), net.stem, net.stem_digest(), SETTINGS, [source, other])
+    assert not list(tmp_path.iterdir())
+
+    feature_cache.cached_splits(str(tmp_path), net.stem, net.stem_digest(), SETTINGS, [source])
 
 
 def test_no_examples_is_said_in_a_sentence(net, tmp_path):
@@ -125,5 +139,41 @@ def test_every_epoch_shows_every_image_once_in_a_new_order_and_any_view(net, tra
 def test_labels_stay_with_their_images_whatever_the_order_of_the_files(train_files):
     labels = example_files.read_labels(train_files)
 
-    assert labels.sha256 == sorted(labels.sha256)
+    assert list(labels.sha256) == sorted(labels.sha256) and len(set(labels.sha256)) == 70
     assert sorted(labels.rank) == list(range(70))
+
+
+def features_on_disk(path, rows, views=2, width=8):
+    array = np.lib.format.open_memmap(path, mode="w+", dtype=np.float16, shape=(rows, views, width))
+    array[:] = np.arange(rows)[:, None, None]
+    array.flush()
+    return feature_cache.CachedSplit(np.load(path, mmap_mode="r"), np.arange(rows, dtype=np.float32), False, 0.0)
+
+
+def test_features_larger_than_a_window_are_shuffled_in_blocks_and_each_is_seen_once(tmp_path, monkeypatch):
+    split = features_on_disk(tmp_path / "features.npy", rows=1003)
+    monkeypatch.setattr(feeding, "_BLOCK_BYTES", 10 * 32)
+    monkeypatch.setattr(feeding, "_WINDOW_BYTES", 200 * 32)
+
+    dataset = feeding.training_batches(split, batch_size=64, seed=1)
+    first, second = ([ages.numpy() for _, ages in dataset] for _ in range(2))
+
+    assert [len(batch) for batch in first] == [64] * 15 + [43]
+    assert sorted(np.concatenate(first)) == sorted(np.concatenate(second)) == list(range(1003))
+    assert not np.array_equal(np.concatenate(first), np.concatenate(second))
+    # A window is read in blocks from everywhere in the file, and mixed.
+    window = np.concatenate(first[:3])
+    assert len(set(window // 10)) <= 20 and window.max() > 800 and window.min() < 200
+    assert len({int(age) // 10 for age in first[0]}) > 12
+
+
+def test_reading_ahead_asks_for_exactly_the_rows_of_the_file(tmp_path, monkeypatch):
+    split = features_on_disk(tmp_path / "features.npy", rows=100)
+    asked = []
+    monkeypatch.setattr(feeding.os, "posix_fadvise", lambda file, start, length, advice: asked.append((start, length)))
+
+    feeding._read_ahead(split.features, np.array([7, 5, 6, 40]))
+
+    content = (tmp_path / "features.npy").read_bytes()
+    read = [np.frombuffer(content[start : start + length], np.float16).reshape(-1, 2, 8) for start, length in asked]
+    assert [list(rows[:, 0, 0]) for rows in read] == [[5, 6, 7], [40]]

@@ -115,6 +115,18 @@ def test_nothing_frozen_trains_the_whole_network_on_varied_images(train_files, v
     assert predictions(tmp_path, validation_files)[0].shape == (21,)
 
 
+@pytest.mark.parametrize("freeze_through", ["none", "block_5_add"])
+def test_without_a_feature_cache_images_are_streamed_and_nothing_is_kept(
+    train_files, validation_files, tmp_path, freeze_through
+):
+    record = train(tmp_path, train_files, validation_files, feature_cache=False, freeze_through=freeze_through, epochs=2)
+    predicted, ages = predictions(tmp_path, validation_files)
+
+    assert not (tmp_path / "cache").exists() and record["feature_cache"] is None
+    assert record["training_examples"] == 70 and record["epochs_run"] == 2
+    assert np.abs(predicted - ages).mean() == pytest.approx(record["validation_mae"], abs=1e-3)
+
+
 def test_early_stopping_ends_training(train_files, validation_files, tmp_path):
     record = train(
         tmp_path, train_files, validation_files, epochs=40, early_stopping_patience=1, learning_rate=0.02, loss="mse"
