@@ -7,7 +7,7 @@ import time
 from typing import Iterator
 
 _SETTINGS = (
-    "trainer.backbone=mobilenet_v2_035",
+    "trainer.backbone=resnet20",
     "trainer.weights=none",
     "trainer.image_size=32",
     "trainer.epochs=1",

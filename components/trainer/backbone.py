@@ -1,4 +1,4 @@
-"""The networks of keras.applications that look at an image, their weights, and where they may be cut."""
+"""The networks that look at an image, their weights, and where they may be cut."""
 
 import dataclasses
 import os
@@ -7,6 +7,7 @@ from typing import Callable, List, Optional, Set
 import keras
 from absl import logging
 
+from components.trainer import small_resnet
 from schemas.bad_input import BadInput
 
 WEIGHTS_IMAGENET = "imagenet"
@@ -22,11 +23,13 @@ class Family:
         mode: how it wants its pixels (see `keras.applications.imagenet_utils.preprocess_input`): `caffe` for the first
             ResNets (BGR, minus the means of ImageNet), `torch` for DenseNet, `tf` for MobileNetV2 ([-1, 1]).
         last_frozen: the end of the last stage but one.
+        pretrained: whether Keras has ImageNet weights for it.
     """
 
     build: Callable
     mode: str
     last_frozen: str
+    pretrained: bool = True
 
 
 def _mobilenet_v2_035(input_shape, weights):
@@ -37,6 +40,10 @@ def _resnet50(input_shape, weights):
     return keras.applications.ResNet50(input_shape=input_shape, include_top=False, weights=weights)
 
 
+def _resnet20(input_shape, weights):
+    return small_resnet.resnet20(input_shape)
+
+
 def _densenet169(input_shape, weights):
     return keras.applications.DenseNet169(input_shape=input_shape, include_top=False, weights=weights)
 
@@ -45,6 +52,7 @@ FAMILIES = {
     "resnet50": Family(_resnet50, "caffe", "conv4_block6_out"),
     "densenet169": Family(_densenet169, "torch", "pool4_pool"),
     "mobilenet_v2_035": Family(_mobilenet_v2_035, "tf", "block_12_add"),
+    "resnet20": Family(_resnet20, "tf", "stage2_block3_out", pretrained=False),
 }
 
 
@@ -105,6 +113,12 @@ def _load_file(network, path: str, partial: bool) -> Set[str]:
 
 
 def _load_imagenet(family: Family, input_shape):
+    if not family.pretrained:
+        with_weights = ", ".join(name for name, other in FAMILIES.items() if other.pretrained)
+        raise BadInput(
+            f"trainer.weights: there are no ImageNet weights for this backbone. Set trainer.weights to '{WEIGHTS_NONE}', or "
+            f"trainer.backbone to one of {with_weights}."
+        )
     try:
         return family.build(input_shape, weights="imagenet")
     except Exception as error:

@@ -31,7 +31,8 @@ class TrainerSettings(pydantic.BaseModel):
     """The network, how it is trained, and on what.
 
     Attributes:
-        backbone: which network of keras.applications looks at the image.
+        backbone: which network looks at the image: one of keras.applications, or `resnet20`, a small one for small images that
+            has no pretrained weights.
         image_size: side of the square that it sees, pixels.
         weights: `imagenet` (downloaded by Keras), `none` (random), or the path of a weights file without the top.
         weights_partial: accept a file that lacks some layers; those start from random weights.
@@ -59,7 +60,7 @@ class TrainerSettings(pydantic.BaseModel):
 
     model_config = pydantic.ConfigDict(extra="forbid", protected_namespaces=())
 
-    backbone: Literal["resnet50", "densenet169", "mobilenet_v2_035"] = "resnet50"
+    backbone: Literal["resnet50", "densenet169", "mobilenet_v2_035", "resnet20"] = "resnet50"
     image_size: int = pydantic.Field(128, ge=32, le=1024)
     weights: str = pydantic.Field("imagenet", min_length=1)
     weights_partial: bool = False

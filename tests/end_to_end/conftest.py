@@ -14,16 +14,16 @@ from pipeline import configuration, local_runner
 SIZE = 32
 
 SMALL_RUN = [
-    "trainer.backbone=mobilenet_v2_035",
+    "trainer.backbone=resnet20",
     "trainer.weights=none",
     # Random layers tell shades apart as well as trained ones, and freezing them brings the feature cache into play.
-    "trainer.freeze_through=block_5_add",
+    "trainer.freeze_through=stage2_block3_out",
     f"trainer.image_size={SIZE}",
     # The image and its mirror image: other variations change the shade, which is all there is to learn from.
     "trainer.views=2",
     "trainer.batch_size=16",
-    "trainer.epochs=14",
-    "trainer.early_stopping_patience=14",
+    "trainer.epochs=10",
+    "trainer.early_stopping_patience=10",
     "trainer.learning_rate=0.003",
     "trainer.dense_units=32",
     "trainer.dropout=0",

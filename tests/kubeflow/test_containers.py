@@ -35,7 +35,7 @@ def cluster(volume, tmp_path_factory, container_environment) -> Cluster:
 @pytest.fixture(scope="module")
 def first(cluster):
     """A first run, with nothing served yet; the epochs are a parameter of the run."""
-    tasks = cluster.run("11111111-1111-4111-8111-111111111111", epochs=14)
+    tasks = cluster.run("11111111-1111-4111-8111-111111111111", epochs=10)
     for name, task in tasks.items():
         assert task.status == 0, f"{name}:\n{task.log[-6000:]}"
     return tasks
@@ -56,7 +56,7 @@ def test_the_first_run_ends_as_a_local_run_does(first, cluster, volume, tmp_path
     assert verdict["training"]["history"] == local["training"]["history"]
     ours = json.loads(next((volume / "runs" / "serving" / "age").glob("*/assets.extra/provenance.json")).read_text())
     theirs = json.loads((pathlib.Path(local["paths"]["model"]) / "assets.extra" / "provenance.json").read_text())
-    assert ours["recipe"] == theirs["recipe"] and ours["trainer"]["epochs"] == 14
+    assert ours["recipe"] == theirs["recipe"] and ours["trainer"]["epochs"] == 10
 
 
 def test_the_pushed_models_answer_alike(first, volume, tmp_path):
@@ -94,7 +94,7 @@ def test_every_artifact_keeps_its_uri(first):
 
 def test_a_rerun_comes_from_the_cache(first, cluster, volume):
     """The same data and settings: the model that is served was made from the same recipe, and is no champion."""
-    second = cluster.run("22222222-2222-4222-8222-222222222222", epochs=14)
+    second = cluster.run("22222222-2222-4222-8222-222222222222", epochs=10)
     assert {name for name, task in second.items() if not task.cached} == ALWAYS_RUN
     assert all(task.status == 0 for task in second.values())
     assert _verdict(volume, "22222222-2222-4222-8222-222222222222")["blessed"]

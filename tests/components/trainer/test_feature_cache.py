@@ -15,7 +15,7 @@ from schemas import features
 from schemas.bad_input import BadInput
 
 SETTINGS = TrainerSettings(
-    backbone="mobilenet_v2_035", image_size=32, weights="none", freeze_through="block_2_add", views=3, dense_units=8
+    backbone="resnet20", image_size=32, weights="none", freeze_through="stage1_block1_out", views=3, dense_units=8
 )
 
 

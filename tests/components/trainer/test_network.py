@@ -41,7 +41,7 @@ def partial_file(small_backbone, tmp_path_factory):
     return write_weights(tmp_path_factory.mktemp("weights") / "partial.h5", lower)
 
 
-@pytest.mark.parametrize("name, freeze", [("resnet50", "conv4_block6_out"), ("mobilenet_v2_035", "block_5_add")])
+@pytest.mark.parametrize("name, freeze", [("resnet50", "conv4_block6_out"), ("mobilenet_v2_035", "block_5_add"), ("resnet20", "stage2_block3_out")])
 def test_cut_network_answers_as_the_uncut_one(name, freeze):
     keras.utils.set_random_seed(1)
     images = np.random.default_rng(0).uniform(0, 255, size=(3, 64, 64, 3)).astype("float32")
@@ -83,7 +83,7 @@ def test_untrained_network_answers_the_mean_age_and_nothing_is_frozen_without_we
     assert built.whole(np.full((1, 32, 32, 3), 128.0), training=False).numpy().item() == pytest.approx(41)
 
 
-@pytest.mark.parametrize("name, blocks", [("resnet50", 16), ("mobilenet_v2_035", 10)])
+@pytest.mark.parametrize("name, blocks", [("resnet50", 16), ("mobilenet_v2_035", 10), ("resnet20", 9)])
 def test_residual_blocks_of_random_networks_begin_as_the_identity(name, blocks):
     built, _ = backbone.build(name, 32, "none", False, "none")
 
@@ -135,6 +135,7 @@ def test_same_weights_have_the_same_digest_and_others_another(complete_file):
         ({"freeze_through": "block_99"}, "'block_99' is no layer of mobilenet_v2_035. Expected 'auto'"),
         ({"freeze_through": "block_5_project"}, "does not cut the backbone in two"),
         ({"weights": "/nowhere/weights.h5"}, "there is no such file"),
+        ({"backbone": "resnet20", "weights": "imagenet"}, "no ImageNet weights for this backbone.*'none', or trainer.backbone to"),
         ({"weights": __file__}, "not an HDF5 file"),
     ],
 )

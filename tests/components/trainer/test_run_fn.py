@@ -14,10 +14,10 @@ from components.trainer.settings import TrainerInputs, TrainerSettings
 from schemas.bad_input import BadInput
 
 SETTINGS = {
-    "backbone": "mobilenet_v2_035",
+    "backbone": "resnet20",
     "image_size": 32,
     "weights": "none",
-    "freeze_through": "block_5_add",
+    "freeze_through": "stage2_block3_out",
     "views": 3,
     "dense_units": 16,
     "dropout": 0.2,
@@ -115,7 +115,7 @@ def test_nothing_frozen_trains_the_whole_network_on_varied_images(train_files, v
     assert predictions(tmp_path, validation_files)[0].shape == (21,)
 
 
-@pytest.mark.parametrize("freeze_through", ["none", "block_5_add"])
+@pytest.mark.parametrize("freeze_through", ["none", "stage2_block3_out"])
 def test_without_a_feature_cache_images_are_streamed_and_nothing_is_kept(
     train_files, validation_files, tmp_path, freeze_through
 ):
