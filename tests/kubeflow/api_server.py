@@ -1,6 +1,8 @@
 """A local server that answers Kubeflow Pipelines' v2beta1 REST API, as its published OpenAPI description says.
 
 https://github.com/kubeflow/pipelines/blob/master/backend/api/v2beta1/swagger/kfp_api_single_file.swagger.json
+
+`kfp_server_api` is generated from that description. What comes in and what goes out is held against its models.
 """
 
 import contextlib
@@ -12,6 +14,8 @@ import re
 import threading
 import urllib.parse
 from typing import Any, Dict, List
+
+import kfp_server_api
 
 PAGE_SIZE = 2
 """Fewer than any client asks for: page sizes are an upper bound, and every list has several pages."""
@@ -31,6 +35,7 @@ class Installation:
         states: what a run's successive states and its tasks' are: list of (state, {task: state}).
         fail_next: statuses that the next requests are answered with.
         requests: list of (method, path, headers).
+        deviations: where a request or an answer was not as described.
     """
 
     def __init__(self):
@@ -44,6 +49,27 @@ class Installation:
         self.states = [("RUNNING", {}), ("SUCCEEDED", {})]
         self.fail_next: List[int] = []
         self.requests = []
+        self.deviations: List[str] = []
+
+
+_PRIMITIVES = {"str": str, "int": int, "float": (int, float), "bool": bool, "datetime": str, "object": object}
+
+
+def deviations(value: Any, kind: str, where: str = "") -> List[str]:
+    """Returns where JSON is not what the description says of a type, such as `list[V2beta1Run]`."""
+    if inner := re.fullmatch(r"list\[(.*)\]|dict\(str, (.*)\)", kind):
+        items = enumerate(value) if inner[1] else value.items()
+        return [found for key, item in items for found in deviations(item, inner[1] or inner[2], f"{where}.{key}")]
+    if kind in _PRIMITIVES:
+        return [] if isinstance(value, _PRIMITIVES[kind]) else [f"{where} is {value!r}, not {kind}"]
+    model = getattr(kfp_server_api, kind)
+    if hasattr(model, "allowable_values"):
+        return [] if value in model.allowable_values else [f"{where} is {value!r}, not in {kind}"]
+    kinds = {name: model.openapi_types[attribute] for attribute, name in model.attribute_map.items()}
+    found = [f"{where}.{name} is not in {kind}" for name in value if name not in kinds]
+    return found + [
+        one for name, item in value.items() if name in kinds for one in deviations(item, kinds[name], f"{where}.{name}")
+    ]
 
 
 def _page(items, query, key):
@@ -76,7 +102,12 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def log_message(self, *arguments):
         pass
 
-    def _answer(self, status, body):
+    def _described(self, what, body, kind):
+        self.server.installation.deviations += [f"{self.command} {self.path}: {what}{one}" for one in deviations(body, kind)]
+
+    def _answer(self, status, body, kind=None):
+        if kind:
+            self._described("answer", body, kind)
         text = json.dumps(body).encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
@@ -114,10 +145,10 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def _experiments(self, known, query, body):
         items = [{"experiment_id": f"e-{name}", "display_name": name} for name in known.experiments]
-        self._answer(200, _page(_filtered(items, query), query, "experiments"))
+        self._answer(200, _page(_filtered(items, query), query, "experiments"), "V2beta1ListExperimentsResponse")
 
     def _pipelines(self, known, query, body):
-        self._answer(200, _page(_filtered(known.pipelines, query), query, "pipelines"))
+        self._answer(200, _page(_filtered(known.pipelines, query), query, "pipelines"), "V2beta1ListPipelinesResponse")
 
     def _versions(self, known, query, body, pipeline_id):
         items = [
@@ -125,7 +156,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             for version in known.versions
             if version["pipeline_id"] == pipeline_id
         ]
-        self._answer(200, _page(items, query, "pipeline_versions"))
+        self._answer(200, _page(items, query, "pipeline_versions"), "V2beta1ListPipelineVersionsResponse")
 
     def _add_version(self, known, pipeline_id, name, text):
         version = {
@@ -142,16 +173,18 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         known.pipelines.append(pipeline)
         # A new pipeline has its first version under its own name.
         self._add_version(known, pipeline["pipeline_id"], query["name"], _uploaded(self.headers, body))
-        self._answer(200, pipeline)
+        self._answer(200, pipeline, "V2beta1Pipeline")
 
     def _upload_version(self, known, query, body):
-        self._answer(200, self._add_version(known, query["pipelineid"], query["name"], _uploaded(self.headers, body)))
+        version = self._add_version(known, query["pipelineid"], query["name"], _uploaded(self.headers, body))
+        self._answer(200, version, "V2beta1PipelineVersion")
 
     def _create_run(self, known, query, body):
         run = json.loads(body)
+        self._described("request", run, "V2beta1Run")
         run_id = f"r{len(known.runs) + 1}"
         known.runs[run_id] = {**run, "polled": 0}
-        self._answer(200, {**run, "run_id": run_id, "state": "PENDING"})
+        self._answer(200, {**run, "run_id": run_id, "state": "PENDING"}, "V2beta1Run")
 
     def _run(self, known, query, body, run_id):
         if run_id not in known.runs:
@@ -169,13 +202,17 @@ class _Handler(http.server.BaseHTTPRequestHandler):
                 "state": state,
                 "run_details": {"task_details": details},
             },
+            "V2beta1Run",
         )
 
     def _create_recurring_run(self, known, query, body):
         recurring = json.loads(body)
+        # Protocol buffers' JSON takes a 64-bit integer as a number too, and writes it as text.
+        recurring["max_concurrency"] = str(recurring["max_concurrency"])
+        self._described("request", recurring, "V2beta1RecurringRun")
         recurring_id = f"j{len(known.recurring_runs) + 1}"
         known.recurring_runs[recurring_id] = recurring
-        self._answer(200, {**recurring, "recurring_run_id": recurring_id, "status": "ENABLED"})
+        self._answer(200, {**recurring, "recurring_run_id": recurring_id, "status": "ENABLED"}, "V2beta1RecurringRun")
 
 
 _API = "/apis/v2beta1"

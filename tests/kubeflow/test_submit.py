@@ -26,6 +26,7 @@ def installation():
 def host(installation):
     with serving(installation) as address:
         yield address
+    assert installation.deviations == []
 
 
 @pytest.fixture(autouse=True)
