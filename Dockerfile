@@ -24,17 +24,15 @@ RUN python3 -m venv /build/uv \
     && /build/uv/bin/pip install --no-cache-dir --require-hashes --no-deps --requirement /build/locks/uv.txt
 ENV PATH=/build/uv/bin:$PATH UV_LINK_MODE=copy UV_NO_CACHE=1
 
-FROM installer AS packages-cpu
-COPY locks/current.txt /build/locks/
+FROM installer AS lock-cpu
+COPY locks/current.txt /build/locks/lock.txt
+
+FROM installer AS lock-gpu
+COPY locks/current-cuda.txt /build/locks/lock.txt
+
+FROM lock-${VARIANT} AS project
 RUN uv venv --no-project --python /usr/bin/python3 /opt/age \
-    && uv pip sync --require-hashes --build-constraints /build/locks/current.txt --python /opt/age/bin/python \
-        /build/locks/current.txt
-
-FROM packages-cpu AS packages-gpu
-COPY locks/current-cuda.txt /build/locks/
-RUN uv pip install --no-deps --require-hashes --python /opt/age/bin/python --requirement /build/locks/current-cuda.txt
-
-FROM packages-${VARIANT} AS project
+    && uv pip sync --require-hashes --build-constraints /build/locks/lock.txt --python /opt/age/bin/python /build/locks/lock.txt
 COPY setup.py /build/project/
 COPY components /build/project/components
 COPY pipeline /build/project/pipeline

@@ -4,6 +4,8 @@
 VENV ?= .venv
 ## STACK=NAME    current or compatible (the newest that this machine can load)
 STACK ?=
+## VARIANT=NAME  cpu, or gpu: the same with the CUDA packages that TensorFlow needs (cpu)
+VARIANT ?= cpu
 ## DATA=DIR      labels.csv and its images (a demo set, drawn for the run)
 DATA ?=
 ## CONFIG=FILE   the run's configuration (configs/demo.yaml, or configs/faces.yaml with DATA)
@@ -12,13 +14,14 @@ CONFIG ?=
 WORKDIR ?=
 ## SET='a.b=c …' values that override the configuration's
 SET ?=
-## TREE=DIR      where image-tree makes its tree (/var/tmp/age-image)
-TREE ?= /var/tmp/age-image
+## TREE=DIR      where a Debian 13 tree goes (/var/tmp/age-current for test-current, /var/tmp/age-image for image-tree)
+TREE ?=
 ## ARGS='…'      further arguments, for the command that the target runs
 ARGS ?=
 
 # $(call quote,NAME): the value of a parameter as one word for the shell, whatever is in it.
 quote = '$(subst ','\'',$(value $(1)))'
+tree = $(if $(value TREE),$(call quote,TREE),/var/tmp/age-$(1))
 BIN = $(call quote,VENV)/bin
 
 ifeq ($(value CONFIG),)
@@ -30,7 +33,7 @@ RUN_OPTIONS = --config $(call quote,CONFIG) \
 	$(foreach override,$(value SET),--set '$(subst ','\'',$(override))')
 
 MAKEFLAGS += --no-print-directory
-.PHONY: help setup run test test-containers bench lock image-tree clean
+.PHONY: help setup run test test-current test-containers bench lock image-tree clean
 
 help: ## List the targets and their parameters
 	@echo 'Targets:'
@@ -39,13 +42,16 @@ help: ## List the targets and their parameters
 	@sed -n 's/^## /  /p' Makefile
 
 setup: ## Make the environment alone; at once when it is up to date
-	@sh locks/install.sh $(call quote,VENV) $(call quote,STACK)
+	@sh locks/install.sh $(call quote,VENV) $(call quote,STACK) $(call quote,VARIANT)
 
 run: setup ## Run the pipeline: the demo, or your faces with DATA=
 	@$(BIN)/age-pipeline run $(RUN_OPTIONS) $(value ARGS)
 
 test: setup ## Run the tests
 	@$(BIN)/python -m pytest $(value ARGS)
+
+test-current: ## Run the tests on the current stack in a Debian 13 tree TREE= (needs root and debootstrap), and exchange models
+	@python3 deploy/current_tree.py $(call tree,current) $(call quote,VENV) $(value ARGS)
 
 test-containers: setup ## Run the containers of the pipeline compiled for Kubeflow, one by one, on this machine
 	@$(BIN)/python -m pytest -m containers tests/kubeflow/test_containers.py $(value ARGS)
@@ -57,7 +63,7 @@ lock: ## Resolve the lock files again; ARGS=--upgrade for newer versions
 	@sh locks/lock.sh $(call quote,VENV) $(value ARGS)
 
 image-tree: ## Run the Dockerfile's commands in a fresh Debian 13 tree TREE= (needs root and debootstrap)
-	@python3 deploy/image_tree.py $(call quote,TREE) $(value ARGS)
+	@python3 deploy/image_tree.py $(call tree,image) --variant $(call quote,VARIANT) $(value ARGS)
 
 clean: ## Remove the environment and what building and testing left; runs stay
 	@if [ -e $(call quote,VENV)/.age-pipeline ]; then rm -rf $(call quote,VENV); fi

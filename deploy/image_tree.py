@@ -1,6 +1,6 @@
 """Runs the Dockerfile's own commands one by one in a fresh Debian 13 tree, where there is no container engine.
 
-    python deploy/image_tree.py /var/tmp/age-image [--variant gpu] [--certificates FILE] [--check]
+    python deploy/image_tree.py /var/tmp/age-image [--variant gpu] [--check]
 
 Needs root, `debootstrap` and a package index. The stages that lead to the image are run one after the other in the one
 tree, so it ends up with the image's files and the compilers that made them; what they copy from one another is in place.
@@ -8,16 +8,15 @@ tree, so it ends up with the image's files and the compilers that made them; wha
 """
 
 import argparse
-import os
 import pathlib
 import re
 import shlex
 import shutil
-import subprocess
 import sys
 
-CHECKOUT = pathlib.Path(__file__).resolve().parents[1]
-MIRROR = "http://deb.debian.org/debian"
+import debian_tree
+from debian_tree import CHECKOUT
+
 _NEEDS_BASE = "debian:13-slim"
 
 
@@ -63,13 +62,10 @@ def in_order(found: dict, last: str) -> list:
 
 def run_in(tree: pathlib.Path, command: str, environment: dict) -> None:
     print(f"RUN {command}", flush=True)
-    # A mount namespace of its own: /proc and /dev/shm, which every container has, are gone when the command ends.
-    mounts = 'mkdir -p "$0/dev/shm" && mount -t proc proc "$0/proc" && mount -t tmpfs -o mode=1777 shm "$0/dev/shm"'
-    entered = ["unshare", "--mount", "--fork", "sh", "-c", f'{mounts} && exec chroot "$0" "$@"', str(tree)]
-    variables = [f"{key}={value}" for key, value in environment.items()]
-    ended = subprocess.run([*entered, "/usr/bin/env", "-i", *variables, "sh", "-ec", command])
-    if ended.returncode:
-        sys.exit(f"The command ended with status {ended.returncode}: {command}")
+    variables, mounts = debian_tree.network()
+    status = debian_tree.run_in(tree, command, {**environment, **variables}, mounts)
+    if status:
+        sys.exit(f"The command ended with status {status}: {command}")
 
 
 def copy_into(tree: pathlib.Path, rest: str) -> None:
@@ -87,13 +83,11 @@ def copy_into(tree: pathlib.Path, rest: str) -> None:
             shutil.copy2(origin, target)
 
 
-def build(tree: pathlib.Path, variant: str, certificates: str) -> dict:
+def build(tree: pathlib.Path, variant: str) -> dict:
     """Makes the tree and returns the environment that the image ends with."""
     found = stages((CHECKOUT / "Dockerfile").read_text(encoding="utf-8"), {"VARIANT": variant})
-    subprocess.run(["debootstrap", "--variant=minbase", "trixie", str(tree), MIRROR], check=True)
-    shutil.copy("/etc/resolv.conf", tree / "etc" / "resolv.conf")
-    environment = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root"}
-    trusted = {}
+    debian_tree.make(tree)
+    environment = {"PATH": debian_tree.PATH, "HOME": "/root"}
     for name in in_order(found, "image"):
         base, body = found[name]
         print(f"FROM {base} AS {name}", flush=True)
@@ -107,10 +101,7 @@ def build(tree: pathlib.Path, variant: str, certificates: str) -> dict:
             elif word == "COPY":
                 copy_into(tree, rest)
             elif word == "RUN":
-                run_in(tree, rest, {**environment, **trusted})
-                if certificates and not trusted and (tree / "etc/ssl/certs").is_dir():
-                    shutil.copy(certificates, tree / "etc/ssl/certs/ca-certificates.crt")
-                    trusted = {name: "/etc/ssl/certs/ca-certificates.crt" for name in ("SSL_CERT_FILE", "PIP_CERT")}
+                run_in(tree, rest, environment)
     return environment
 
 
@@ -132,16 +123,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("tree", type=pathlib.Path, help="a directory that does not exist yet")
     parser.add_argument("--variant", choices=("cpu", "gpu"), default="cpu")
-    parser.add_argument("--certificates", help="certificates to trust, where a proxy stands before the package index")
     parser.add_argument("--check", action="store_true", help="run the compiled containers' commands in the tree")
     given = parser.parse_args()
-    if os.geteuid() != 0:
-        sys.exit("chroot and debootstrap need root: run this as root.")
-    if shutil.which("debootstrap") is None:
-        sys.exit("There is no debootstrap here: install it (apt install debootstrap).")
+    debian_tree.require("Making the image's tree")
     if given.tree.exists():
         sys.exit(f"{given.tree} exists already: name a directory that does not.")
-    environment = build(given.tree.absolute(), given.variant, given.certificates)
+    environment = build(given.tree.absolute(), given.variant)
     run_in(given.tree.absolute(), "setpriv --reuid=1000 --regid=1000 --clear-groups age-pipeline --help", environment)
     if given.check:
         check(given.tree.absolute(), environment)

@@ -1,10 +1,11 @@
 #!/bin/sh
 # Make the project's environment: one stack's locked packages, and this checkout installed editable.
 #
-# Usage: locks/install.sh VENV [STACK]
+# Usage: locks/install.sh VENV [STACK] [VARIANT]
 #
-# VENV is the directory of the environment and STACK what stack.sh takes. Does nothing when VENV already holds what
-# the lock file and setup.py ask for; mends or remakes it otherwise. Never touches an environment that it did not make.
+# VENV is the directory of the environment, STACK what stack.sh takes, and VARIANT cpu or gpu, which brings the CUDA
+# packages that TensorFlow needs. Does nothing when VENV already holds what the lock file and setup.py ask for; mends or
+# remakes it otherwise. Never touches an environment that it did not make.
 # Exit status: 0; 2 for bad arguments; 1 when something that it needs can't be had.
 set -eu
 
@@ -21,8 +22,13 @@ case $1 in
     /*) venv=$1 ;;
     *) venv=$(pwd)/$1 ;;
 esac
+case ${3:-cpu} in
+    cpu) beside= ;;
+    gpu) beside=-cuda ;;
+    *) fail "VARIANT=$3 is none of this project: use cpu or gpu." 2 ;;
+esac
 stack=$(sh "$locks/stack.sh" "${2:-}")
-lock=$locks/$stack.txt
+lock=locks/$stack$beside.txt
 case $stack in
     current) versions='3.13 3.12 3.11' ;;
     compatible) versions='3.10' ;;
@@ -33,7 +39,7 @@ unset VIRTUAL_ENV CONDA_PREFIX PYTHONHOME PYTHONPATH PYENV_VERSION UV_PYTHON UV_
 
 # In every environment that this script makes: empty while it is being made, then what it was made from.
 stamp=$venv/.age-pipeline
-made_from="$stack $(cat "$lock" "$checkout/setup.py" "$locks/install.sh" | cksum) $checkout"
+made_from="$stack $(cat "$checkout/$lock" "$checkout/setup.py" "$locks/install.sh" | cksum) $checkout"
 
 works() {
     "$venv/bin/python" -c '' 2>/dev/null
@@ -101,11 +107,10 @@ case $previous in
 esac
 
 started=$(date +%s)
-echo "Environment: installing $(grep -c '^[a-z0-9].*==' "$lock") packages from locks/$stack.txt (several minutes where" \
+echo "Environment: installing $(grep -c '^[a-z0-9].*==' "$checkout/$lock") packages from $lock (several minutes where" \
     "they must be downloaded first)."
 cd -- "$checkout" # relative names from here: versions of uv before 0.9 split some arguments at spaces
-"$uv" pip sync --quiet --require-hashes --build-constraints "locks/$stack.txt" --python "$venv/bin/python" \
-    "locks/$stack.txt" || {
+"$uv" pip sync --quiet --require-hashes --build-constraints "$lock" --python "$venv/bin/python" "$lock" || {
     command -v c++ >/dev/null || command -v g++ >/dev/null ||
         echo "Some packages are compiled here, and there is no C++ compiler: install one (apt install g++)." >&2
     fail "The packages could not be installed (the reason is above). Run this again when that is mended."
@@ -113,7 +118,7 @@ cd -- "$checkout" # relative names from here: versions of uv before 0.9 split so
 "$uv" pip install --quiet --no-deps --no-build-isolation --python "$venv/bin/python" --editable . ||
     fail "The project itself could not be installed (the reason is above)."
 "$uv" pip check --quiet --python "$venv/bin/python" ||
-    fail "The packages of locks/$stack.txt don't fit together or don't fit setup.py (above): run 'make lock'."
+    fail "The packages of $lock don't fit together or don't fit setup.py (above): run 'make lock'."
 
 echo "$made_from" >"$stamp"
 echo "Environment: $1 is ready ($(($(date +%s) - started)) s)."

@@ -3,8 +3,8 @@
 #
 # Usage: locks/lock.sh VENV [OPTION of `uv pip compile`]...
 #
-# What is locked stays as it is unless a range forbids it; `--upgrade` moves everything to the newest that fits.
-# Both are resolved for other machines than this one, so it does not matter which stack loads here.
+# One complete file for each stack and variant. What is locked stays as it is unless a range forbids it; `--upgrade`
+# moves everything to the newest that fits. All are resolved for other machines than this one, so it does not matter which stack loads here.
 set -eu
 
 cd -- "$(dirname -- "$0")/.."
@@ -24,11 +24,13 @@ compile() {
     echo "$output: $(grep -c '^[a-z0-9].*==' "$output") packages."
 }
 
-compile locks/compatible.txt locks/compatible.in setup.py --extra test \
-    --python-version 3.10 --python-platform x86_64-manylinux_2_28 "$@"
+compatible() { compile "$@" locks/compatible.in setup.py --extra test --python-version 3.10 --python-platform x86_64-manylinux_2_28; }
 # Universal: one file for Python 3.11 to 3.13, with markers where they differ.
-compile locks/current.txt locks/current.in setup.py --extra test --universal --python-version 3.11 "$@"
-# shellcheck disable=SC2046 # one word for each option and package
-compile locks/current-cuda.txt locks/current-cuda.in --constraint locks/current.txt --universal --python-version 3.11 \
-    $(sed -n 's/^\([a-z0-9][a-z0-9.-]*\)==.*/--no-emit-package \1/p' locks/current.txt) "$@"
+current() { compile "$@" locks/current.in setup.py --extra test --universal --python-version 3.11; }
+
+for stack in compatible current; do
+    $stack locks/$stack.txt "$@"
+    # The same versions, and what the GPU needs beside them.
+    $stack locks/$stack-cuda.txt locks/$stack-cuda.in --constraint locks/$stack.txt "$@"
+done
 compile locks/uv.txt locks/uv.in --universal --python-version 3.8 "$@"

@@ -246,11 +246,12 @@ def _run_graph(
         from tfx.orchestration.local import local_dag_runner
         from tfx.orchestration.portable import runtime_parameter_utils
 
-        from pipeline import graph
+        from pipeline import graph, metadata_store
 
         display.ended(run_display.LOADING, time.monotonic() - started, False)
         stages.stage = None
         absl_logging.set_verbosity(absl_logging.INFO)
+        metadata_store.check(graph.metadata_path(configuration.workdir))
         compiled = compiler.Compiler().compile(graph.build(configuration, facts))
         # The metadata store then knows the run by the name that its report has.
         runtime_parameter_utils.substitute_runtime_parameter(

@@ -10,6 +10,7 @@ import pty
 import re
 import shutil
 import signal
+import sqlite3
 import struct
 import subprocess
 import sys
@@ -510,6 +511,27 @@ def test_a_second_run_in_the_same_workdir_is_refused_in_a_sentence(shades, tmp_p
 
     with local_runner._only_run_in(str(tmp_path)), pytest.raises(BadInput, match="another run is using it"):
         local_runner.run(configured, lambda line: None)
+
+
+@pytest.mark.parametrize(
+    "version, sentence",
+    [(9, "MLMD database version 9 is older than library version 10"), (11, "MLMD database version 11 is greater than")],
+)
+def test_a_metadata_store_of_another_schema_version_is_refused_in_a_sentence(
+    shades, blessed, tmp_path, capsys, version, sentence
+):
+    shutil.copy(blessed.workdir / "metadata.sqlite", tmp_path)
+    with contextlib.closing(sqlite3.connect(tmp_path / "metadata.sqlite")) as store, store:
+        store.execute("UPDATE MLMDEnv SET schema_version = ?", (version,))
+
+    with pytest.raises(BadInput, match="the metadata store can't be opened here") as refused:
+        cli.main(list(map(str, run_command(shades, tmp_path))), standalone_mode=False)
+
+    assert sentence in str(refused.value) and "\n" not in str(refused.value)
+    assert f"{tmp_path}/metadata.sqlite" in str(refused.value) and "another workdir" in str(refused.value)
+    assert not (tmp_path / "pipeline_root").exists()
+    with contextlib.closing(sqlite3.connect(tmp_path / "metadata.sqlite")) as store:
+        assert store.execute("SELECT schema_version FROM MLMDEnv").fetchall() == [(version,)]
 
 
 @pytest.mark.parametrize(

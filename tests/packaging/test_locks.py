@@ -66,14 +66,14 @@ def project(monkeypatch):
     return run_setup("setup.py", stop_after="init")
 
 
-@pytest.mark.parametrize("name", ["compatible", "current", "uv"])
+@pytest.mark.parametrize("name", ["compatible", "compatible-cuda", "current", "current-cuda", "uv"])
 def test_every_package_is_pinned_to_one_version_and_to_hashes(name):
     entry_form = re.compile(r"[a-z0-9.-]+(\[[a-z0-9,-]+\])?==[^\s;]+( ; [^\\]+?)?(\s+--hash=sha256:[0-9a-f]{64})+")
     unpinned = [entry for entry in lock_entries(name) if not entry_form.fullmatch(entry)]
     assert lock_entries(name) and unpinned == []
 
 
-@pytest.mark.parametrize("name", ["compatible", "current", "uv"])
+@pytest.mark.parametrize("name", ["compatible", "compatible-cuda", "current", "current-cuda", "uv"])
 def test_a_lock_file_names_no_index_and_no_place_of_one_machine(name):
     signs = ["://", "--index", "--extra-index", "--find-links", "--trusted-host", " @ ", " /", "=/", "~/", "../", "\\\\"]
     assert [line for line in lock_text(name).splitlines() if any(sign in line for sign in signs)] == []
@@ -83,6 +83,16 @@ def test_a_lock_file_names_no_index_and_no_place_of_one_machine(name):
 def test_the_lock_file_has_the_versions_that_the_stack_is_made_of(stack, python):
     locked = locked_versions(stack, python)
     assert {name: locked.get(name) for name in DEMANDED[stack]} == DEMANDED[stack]
+
+
+@pytest.mark.parametrize(("stack", "python"), STACK_AND_PYTHON)
+def test_the_lock_file_for_gpus_holds_the_same_versions_and_cuda_beside_them(stack, python):
+    without, with_cuda = locked_versions(stack, python), locked_versions(f"{stack}-cuda", python)
+    added = {name: version for name, version in with_cuda.items() if name not in without}
+    assert {name: with_cuda.get(name) for name in without} == without
+    assert all(name.startswith("nvidia-") and name.endswith("-cu12") for name in added)
+    assert added["nvidia-cudnn-cu12"].split(".")[0] == {"compatible": "8", "current": "9"}[stack]
+    assert added["nvidia-cuda-runtime-cu12"].startswith({"compatible": "12.3.", "current": "12.9."}[stack])
 
 
 @pytest.mark.parametrize(("stack", "python"), STACK_AND_PYTHON)

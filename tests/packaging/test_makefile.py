@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-PARAMETERS = ("VENV", "STACK", "DATA", "CONFIG", "WORKDIR", "SET", "TREE", "ARGS")
+PARAMETERS = ("VENV", "STACK", "VARIANT", "DATA", "CONFIG", "WORKDIR", "SET", "TREE", "ARGS")
 
 
 def make(*arguments, path_first=None):
@@ -100,6 +100,7 @@ def test_the_older_stack_can_be_asked_for_on_a_newer_system(machine_with_glibc):
         ("glibc 2.36", ["STACK=nonsense"], "STACK=nonsense is not a stack of this project"),
         ("glibc 2.36", ["STACK=current"], "STACK=current can't load on this machine: glibc here is 2.36"),
         ("", [], "this one has another C library"),
+        ("glibc 2.36", ["VARIANT=tpu"], "VARIANT=tpu is none of this project: use cpu or gpu."),
     ],
 )
 def test_a_stack_that_can_not_be_had_ends_in_one_sentence(machine_with_glibc, tmp_path, c_library, arguments, sentence):

@@ -1,0 +1,137 @@
+"""Proves the current stack where the host's C library is too old for it: in a Debian 13 tree of its own.
+
+    python deploy/current_tree.py /var/tmp/age-current .venv [ARGUMENT of pytest]...
+
+Makes the tree with debootstrap (root needed), unless it is there from an earlier call; copies the checkout into it;
+then, inside, `make setup` and the test suite. Afterwards each stack runs the pipeline once and reads, evaluates, serves
+and goes on with what the other one made (tests/stacks): the compatible stack outside, from the environment given, and
+the current one inside.
+"""
+
+import argparse
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+import debian_tree
+from debian_tree import CHECKOUT
+
+# What README.md asks of a machine, and a browser for the report's tests.
+PACKAGES = ("ca-certificates", "chromium", "g++", "git", "make", "python3", "python3-dev", "python3-venv")
+INSIDE = "/root/age-pipeline"
+_STAMP = ".age-pipeline-tree"
+
+
+def loads_here() -> bool:
+    """Whether this machine can load the current stack itself."""
+    chosen = subprocess.run(["sh", "locks/stack.sh"], cwd=CHECKOUT, capture_output=True, text=True)
+    if chosen.returncode:
+        sys.exit(chosen.stderr.strip())
+    return chosen.stdout.strip() == "current"
+
+
+def prepare(tree: pathlib.Path) -> None:
+    """Makes the tree unless an earlier call did; one that was cut off is made again."""
+    stamp = tree / _STAMP
+    if stamp.is_file() and stamp.read_text() == " ".join(PACKAGES):
+        print(f"Tree: {tree} is there from an earlier call.", flush=True)
+        return
+    if tree.exists() and any(tree.iterdir()) and not stamp.is_file():
+        sys.exit(f"TREE={tree} is a directory with something else in it: name one that does not exist yet.")
+    started = time.monotonic()
+    subprocess.run(["rm", "-rf", "--one-file-system", str(tree)], check=True)
+    tree.mkdir(parents=True)
+    stamp.write_text("")
+    debian_tree.make(tree, PACKAGES)
+    stamp.write_text(" ".join(PACKAGES))
+    print(f"Tree: {tree} is made ({time.monotonic() - started:.0f} s).", flush=True)
+
+
+def copy_checkout(tree: pathlib.Path) -> None:
+    """Puts what git would commit into the tree, in place of what an earlier call put there; the environment stays."""
+    target = tree / INSIDE.lstrip("/")
+    target.mkdir(parents=True, exist_ok=True)
+    for entry in target.iterdir():
+        if entry.name != ".venv":
+            shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=CHECKOUT, capture_output=True
+    )
+    if listed.returncode:
+        sys.exit(f"{CHECKOUT} is no git checkout: git is asked which of its files belong to the project.")
+    for name in filter(None, os.fsdecode(listed.stdout).split("\0")):
+        if (CHECKOUT / name).is_file():
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(CHECKOUT / name, target / name)
+
+
+class Stacks:
+    """Both stacks of one machine: the compatible one outside the tree, the current one inside."""
+
+    def __init__(self, tree: pathlib.Path, venv: str):
+        self._tree = tree
+        self._python = os.path.join(CHECKOUT, venv, "bin", "python")
+        self._variables, self._mounts = debian_tree.network()
+        self._variables.update(HOME="/root", LANG="C.UTF-8", TERM="dumb", AGE_PIPELINE_SHARED="/root/shared")
+        shared = os.environ.get("AGE_PIPELINE_SHARED", str(CHECKOUT.parent / "shared"))
+        if os.path.isdir(shared):
+            self._mounts["/root/shared"] = os.path.realpath(shared)
+
+    def inside(self, command: str, *arguments: str, folder: str = "") -> int:
+        """Runs a command of the checkout's in the tree; the folder appears there under its own name."""
+        mounts = {**self._mounts, folder: folder} if folder else self._mounts
+        words = " ".join("'" + word.replace("'", "'\\''") + "'" for word in arguments)
+        return debian_tree.run_in(self._tree, f"cd {INSIDE} && {command} {words}", self._variables, mounts)
+
+    def exchange(self) -> int:
+        """Lets each stack make a run, and the other one try it."""
+        with tempfile.TemporaryDirectory(prefix="age-exchange-", dir="/var/tmp") as folder:
+            programs = {
+                "compatible": lambda *words: subprocess.run([self._python, *words], cwd=CHECKOUT).returncode,
+                "current": lambda *words: self.inside(".venv/bin/python", *words, folder=folder),
+            }
+            for stack, python in programs.items():
+                print(f"Stacks: a run on the {stack} stack.", flush=True)
+                if python("-m", "tests.stacks.first_run", os.path.join(folder, stack)):
+                    return 1
+            failed = 0
+            for stack, other in (("compatible", "current"), ("current", "compatible")):
+                print(f"Stacks: the {stack} stack tries what the {other} one made.", flush=True)
+                os.environ["AGE_PIPELINE_OTHER_STACK"] = self._variables["AGE_PIPELINE_OTHER_STACK"] = os.path.join(
+                    folder, other
+                )
+                failed |= programs[stack]("-m", "pytest", "-q", "-m", "stacks", "tests/stacks")
+            return failed
+
+
+def ended_well(*command: str) -> bool:
+    return subprocess.run(command, cwd=CHECKOUT).returncode == 0
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("tree", type=pathlib.Path, help="a directory that does not exist yet, or the tree of an earlier call")
+    parser.add_argument("venv", help="the project's environment on this machine")
+    given, arguments = parser.parse_known_args()
+    if loads_here():
+        print("This machine loads the current stack itself, so no tree is needed: running `make test`.", flush=True)
+        sys.exit(not ended_well("make", "test"))
+    debian_tree.require("make test-current")
+    if not ended_well("sh", "locks/install.sh", given.venv, "compatible"):
+        sys.exit(1)
+    tree = given.tree.absolute()
+    prepare(tree)
+    copy_checkout(tree)
+    stacks = Stacks(tree, given.venv)
+    if stacks.inside("make setup STACK=current"):
+        sys.exit(1)
+    suite = stacks.inside(".venv/bin/python -m pytest", *arguments)
+    sys.exit(stacks.exchange() or suite)
+
+
+if __name__ == "__main__":
+    main()
