@@ -46,7 +46,12 @@ def prepare(tree: pathlib.Path) -> None:
     subprocess.run(["rm", "-rf", "--one-file-system", str(tree)], check=True)
     tree.mkdir(parents=True)
     stamp.write_text("")
-    debian_tree.make(tree, PACKAGES)
+    debian_tree.make(tree)
+    variables, mounts = debian_tree.network()
+    # apt, not debootstrap, which knows no alternatives among dependencies.
+    install = f"apt-get update -q && apt-get install -qq --no-install-recommends {' '.join(PACKAGES)} && apt-get clean"
+    if debian_tree.run_in(tree, install, {**variables, "HOME": "/root", "DEBIAN_FRONTEND": "noninteractive"}, mounts):
+        sys.exit("Debian's packages could not be installed in the tree (apt's reason is above).")
     stamp.write_text(" ".join(PACKAGES))
     print(f"Tree: {tree} is made ({time.monotonic() - started:.0f} s).", flush=True)
 

@@ -47,10 +47,9 @@ def require(what_for: str) -> None:
             sys.exit(f"{what_for} needs {program}, and there is none here: install it (apt install {package}).")
 
 
-def make(tree: pathlib.Path, packages: tuple = ()) -> None:
-    """Makes the tree with these packages of Debian's beside the minimal ones."""
-    include = [f"--include={','.join(packages)}"] if packages else []
-    made = subprocess.run(["debootstrap", "--variant=minbase", *include, "trixie", str(tree), MIRROR])
+def make(tree: pathlib.Path) -> None:
+    """Makes the tree: Debian's minimal system."""
+    made = subprocess.run(["debootstrap", "--variant=minbase", "trixie", str(tree), MIRROR])
     if made.returncode:
         sys.exit(f"debootstrap could not make {tree} from {MIRROR} (its reason is above).")
 

@@ -1,8 +1,11 @@
 """A small run on one stack for the other one to try: `python -m tests.stacks.first_run FOLDER`."""
 
 import json
+import os
 import pathlib
 import sys
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras
 import tensorflow as tf

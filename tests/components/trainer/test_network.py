@@ -156,7 +156,7 @@ def test_imagenet_without_a_network_says_what_to_do(tmp_path, monkeypatch):
     monkeypatch.setattr(keras.src.utils.file_utils.config, "keras_home", lambda: str(tmp_path))
 
     with pytest.raises(BadInput, match="ImageNet weights could not be downloaded.*Connect to the internet, or set"):
-        network.build(settings(weights="imagenet", image_size=32), 33.0, 20.0)
+        network.build(settings(weights="imagenet", image_size=96), 33.0, 20.0)
 
 
 def test_real_partial_weights_of_resnet50_fit(shared_weights):
