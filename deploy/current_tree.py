@@ -21,7 +21,7 @@ import debian_tree
 from debian_tree import CHECKOUT
 
 # What README.md asks of a machine, and a browser for the report's tests.
-PACKAGES = ("ca-certificates", "chromium", "g++", "git", "make", "python3", "python3-dev", "python3-venv")
+PACKAGES = ("ca-certificates", "chromium", "g++", "make", "python3", "python3-dev", "python3-venv")
 INSIDE = "/root/age-pipeline"
 _STAMP = ".age-pipeline-tree"
 
