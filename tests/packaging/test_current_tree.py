@@ -19,6 +19,14 @@ def can_mount():
     return os.geteuid() == 0 and shutil.which("unshare") and subprocess.run(probe, capture_output=True).returncode == 0
 
 
+@pytest.mark.parametrize(("glibc", "loads"), [("2.36", False), ("2.41", True)])
+def test_where_the_current_stack_loads_no_tree_is_needed(monkeypatch, tmp_path, glibc, loads):
+    (tmp_path / "getconf").write_text(f"#!/bin/sh\necho 'glibc {glibc}'\n")
+    (tmp_path / "getconf").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    assert current_tree.loads_here() == loads
+
+
 def test_without_root_it_says_so_in_one_sentence(monkeypatch):
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     with pytest.raises(SystemExit) as ended:
