@@ -81,7 +81,7 @@ class Stacks:
         self._tree = tree
         self._python = os.path.join(CHECKOUT, venv, "bin", "python")
         self._variables, self._mounts = debian_tree.network()
-        self._variables.update(HOME="/root", LANG="C.UTF-8", TERM="dumb", AGE_PIPELINE_SHARED="/root/shared")
+        self._variables.update(HOME="/root", LANG="C.UTF-8", AGE_PIPELINE_SHARED="/root/shared")
         shared = os.environ.get("AGE_PIPELINE_SHARED", str(CHECKOUT.parent / "shared"))
         if os.path.isdir(shared):
             self._mounts["/root/shared"] = os.path.realpath(shared)

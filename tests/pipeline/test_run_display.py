@@ -89,6 +89,11 @@ class TestPlainLines:
 
 
 class TestLiveLines:
+    @pytest.fixture(autouse=True)
+    def terminal(self, monkeypatch):
+        """Not that of whoever runs the tests, which may be dumb."""
+        monkeypatch.setenv("TERM", "xterm-256color")
+
     @pytest.fixture(params=[120, 80, 40, 12])
     def width(self, request, monkeypatch):
         monkeypatch.setenv("COLUMNS", str(request.param))
