@@ -11,7 +11,7 @@ import time
 from typing import Callable, Iterator
 
 from components import storage
-from components.face_example_gen import image_checks, image_folder, ingestion, label_file
+from components.face_example_gen import image_checks, image_folder, ingestion, label_file, row_checks
 from schemas import age_schema, features
 
 FRACTIONS = {features.TRAIN: 0.8, features.VALIDATION: 0.1, features.TEST: 0.1}
@@ -48,8 +48,8 @@ def bare_loop(data: str, path: str) -> float:
     started = time.perf_counter()
     with tf.io.TFRecordWriter(path) as writer:
         for row in label_file.read_rows(os.path.join(data, features.LABEL_FILE)):
-            candidate = ingestion.check_row(row, accepted)
-            if isinstance(candidate, ingestion.Reject):
+            candidate = row_checks.check_row(row, accepted)
+            if isinstance(candidate, row_checks.Reject):
                 continue
             try:
                 encoded = image_folder.read_image(data, candidate.file_name)

@@ -69,6 +69,18 @@ class _RemoteFile(io.RawIOBase):
         buffer[: len(block)] = block
         return len(block)
 
+    def seekable(self):
+        return True
+
+    def seek(self, offset, whence=io.SEEK_SET):
+        with _as_os_errors(self._path):
+            self._file.seek(offset, whence)
+            return self._file.tell()
+
+    def tell(self):
+        with _as_os_errors(self._path):
+            return self._file.tell()
+
     def close(self):
         self._file.close()
         super().close()
@@ -98,6 +110,34 @@ def read_bytes(path: str) -> bytes:
             return file.read()
     with _as_os_errors(path), _gfile().GFile(path, "rb") as file:
         return file.read()
+
+
+def read_range(path: str, offset: int, size: int) -> bytes:
+    """Returns `size` bytes of a file from `offset` on, or fewer where the file ends.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        OSError: it can't be read.
+    """
+    if not is_remote(path):
+        with open(path, "rb", buffering=0) as file:
+            return os.pread(file.fileno(), size, offset)
+    with _as_os_errors(path), _gfile().GFile(path, "rb") as file:
+        file.seek(offset)
+        return file.read(size)
+
+
+def file_size(path: str) -> int:
+    """Returns the length of a file in bytes.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        OSError: nobody can tell.
+    """
+    if not is_remote(path):
+        return os.path.getsize(path)
+    with _as_os_errors(path):
+        return _gfile().stat(path).length
 
 
 def write_text(path: str, text: str) -> None:

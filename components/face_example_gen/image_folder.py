@@ -1,9 +1,12 @@
 """Finds the image that a row of the label file names."""
 
 import re
-from typing import Optional
+from typing import Optional, Tuple
 
 from components import storage
+
+Place = Tuple[int, ...]
+"""Where an image lies when its file name does not say it."""
 
 IMAGE_FOLDERS = ("", "final_files", "images")
 """Where images are looked up, in this order, relative to the data directory."""
@@ -46,3 +49,19 @@ def read_image(data_dir: str, file_name: str) -> bytes:
         except (FileNotFoundError, NotADirectoryError):
             continue
     raise FileNotFoundError(file_name)
+
+
+class ImageFolder:
+    """The images of a data directory as loose files.
+
+    Args:
+        data_dir: the data directory.
+    """
+
+    def __init__(self, data_dir: str):
+        self._data_dir = data_dir
+        self.is_remote = storage.is_remote(data_dir)
+
+    def read(self, file_name: str, place: Place = ()) -> bytes:
+        """Returns an image's bytes, as `read_image` does."""
+        return read_image(self._data_dir, file_name)

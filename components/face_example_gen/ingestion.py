@@ -1,6 +1,7 @@
 """The Beam pipeline of FaceExampleGen: label rows in, examples by split and rejects out.
 
-    rows ─▶ hash each image ─▶ group by hash ─▶ decode, measure ─▶ keep one row of each picture ─▶ tf.Example ─▶ split
+    blocks of the label file ─▶ rows ─▶ hash each image ─▶ group by hash ─▶ decode, measure ─▶ keep one row of each picture
+        ─▶ tf.Example ─▶ TFRecord files of each split
 
 Image bytes never pass through a shuffle: only rows do, so that memory does not grow with the number of images. That
 costs a second read of each image (a few per cent of decoding it).
@@ -11,12 +12,13 @@ import csv
 import dataclasses
 import hashlib
 import io
-from typing import Dict, Iterable, List, Optional, Tuple
+import itertools
+from typing import Dict, Iterable, Iterator, List, Optional, Tuple
 
 import apache_beam as beam
 
 from components import data_facts, progress, storage
-from components.face_example_gen import image_checks, image_folder, label_file, tally
+from components.face_example_gen import example_files, image_checks, image_folder, label_file, row_checks, tally
 from schemas import features
 from schemas.age_schema import Limits
 
@@ -24,89 +26,15 @@ REJECT_COLUMNS = ("line", "file_name", "real_age", "reason", "detail")
 REJECTS_FILE = data_facts.REJECTS_FILE
 COUNTS_FILE = data_facts.COUNTS_FILE
 SUMMARY_FILE = data_facts.SUMMARY_FILE
+REJECTED, TALLY = "rejected", "tally"
 
 _ROWS_PER_BATCH = 64
 _REMOTE_READS = 16
-_REJECTED = "rejected"
 _DUPLICATE = "duplicate"
-_TALLY = "tally"
 _HASH_DIGITS = 15
-_DETAIL_LENGTH = 1000
 
 _HASHING = "Reading and hashing the images"
 _DECODING = "Decoding, measuring and writing the images"
-
-
-@dataclasses.dataclass(frozen=True)
-class Reject:
-    """A row that can't be used, and why; the fields are the columns of `rejects.csv`."""
-
-    line: int
-    file_name: str
-    real_age: str
-    reason: str
-    detail: str
-
-
-@dataclasses.dataclass(frozen=True)
-class Candidate:
-    """A row whose fields are usable; its image has not been decoded yet."""
-
-    line: int
-    file_name: str
-    age_text: str
-    age: float
-    attributes: Tuple[str, ...]
-    sha256: str = ""
-
-
-class _FieldsCoder(beam.coders.Coder):
-    """Writes a record as its fields alone; Beam's own coder adds a description of the class to each (four times the size)."""
-
-    record: type
-
-    def encode(self, value):
-        return _FIELDS.encode(tuple(getattr(value, field.name) for field in dataclasses.fields(value)))
-
-    def decode(self, encoded):
-        return self.record(*_FIELDS.decode(encoded))
-
-    def is_deterministic(self):
-        return False
-
-
-class _RowCoder(_FieldsCoder):
-    record = label_file.LabelRow
-
-
-class _CandidateCoder(_FieldsCoder):
-    record = Candidate
-
-
-_FIELDS = beam.coders.FastPrimitivesCoder()
-beam.coders.registry.register_coder(label_file.LabelRow, _RowCoder)
-beam.coders.registry.register_coder(Candidate, _CandidateCoder)
-
-
-def _reject(row, reason: str, detail: str) -> Reject:
-    return Reject(line=row.line, file_name=row.file_name, real_age=row.age_text, reason=reason, detail=detail[:_DETAIL_LENGTH])
-
-
-def check_row(row: label_file.LabelRow, limits: Limits):
-    """Returns the row as a `Candidate`, or a `Reject` that says what is wrong with its fields."""
-    if row.problem:
-        return _reject(row, "malformed_row", row.problem)
-    unsafe = image_folder.unsafe_reason(row.file_name)
-    if unsafe:
-        return _reject(row, "unsafe_file_name", unsafe)
-    age = label_file.parse_age(row.age_text)
-    if age is None:
-        return _reject(row, "age_not_a_number", f"real_age is {row.age_text!r}; expected a number of years")
-    if not limits.min_age <= age <= limits.max_age:
-        return _reject(
-            row, "age_out_of_range", f"real_age is {age:g}; expected {limits.min_age:g} to {limits.max_age:g} years"
-        )
-    return Candidate(row.line, row.file_name, row.age_text, age, row.attributes)
 
 
 def assign_split(sha256: str, fractions: Dict[str, float]) -> str:
@@ -129,7 +57,7 @@ def assign_split(sha256: str, fractions: Dict[str, float]) -> str:
     return next(split for split, fraction in reversed(fractions.items()) if fraction > 0)
 
 
-def to_example(candidate: Candidate, encoded: bytes, measured, attribute_names: List[str]) -> bytes:
+def to_example(candidate: row_checks.Candidate, encoded: bytes, measured, attribute_names: List[str]) -> bytes:
     """Returns the serialized tf.Example of a picture."""
     import tensorflow as tf
 
@@ -156,20 +84,56 @@ def to_example(candidate: Candidate, encoded: bytes, measured, attribute_names: 
     return tf.train.Example(features=tf.train.Features(feature=named)).SerializeToString(deterministic=True)
 
 
-class _ReadRows(beam.DoFn):
-    """Reads the label file; yields batches of rows that other workers can take."""
+class _ReadBlock(beam.DoFn):
+    """Reads a block of the label file; yields batches of rows that other workers can take."""
 
-    def process(self, label_path: str):
-        batch = []
-        for row in label_file.read_rows(label_path):
-            batch.append(row)
-            if len(batch) == _ROWS_PER_BATCH:
-                progress.add(_HASHING, total=len(batch), unit="rows")
-                yield batch
-                batch = []
-        if batch:
+    def __init__(self, label_path: str, header: label_file.Header):
+        self._label_path = label_path
+        self._header = header
+
+    def process(self, numbered: Tuple[int, label_file.Block], scans: List[Tuple[int, label_file.BlockScan]]):
+        number, block = numbered
+        earlier = [scan for _, scan in sorted(scans)[:number]]
+        rows = label_file.read_block(self._label_path, self._header, block, earlier)
+        while batch := list(itertools.islice(rows, _ROWS_PER_BATCH)):
             progress.add(_HASHING, total=len(batch), unit="rows")
             yield batch
+
+
+def _groups(scans: List[Tuple[int, label_file.BlockScan]]) -> int:
+    return example_files.number_of_groups(sum(scan.lines for _, scan in scans))
+
+
+class _CheckRows(beam.DoFn):
+    """Checks the fields of rows; yields the usable ones of a batch, rejects and a tally of the batch."""
+
+    def __init__(self, limits: Limits):
+        self._limits = limits
+
+    def _age(self, row) -> Optional[float]:
+        """Returns the age of a rejected row, which may say one all the same."""
+        age = None if row.reason == "malformed_row" else label_file.parse_age(row.real_age)
+        return age if age is not None and self._limits.min_age <= age <= self._limits.max_age else None
+
+    def process(self, rows):
+        counted: tally.Tally = {}
+        tally.add_rows(counted, len(rows))
+        usable = []
+        for row in rows:
+            checked = row_checks.check_row(row, self._limits)
+            if isinstance(checked, row_checks.Reject):
+                tally.add_reject(counted, checked.reason)
+                age = self._age(checked)
+                yield beam.pvalue.TaggedOutput(REJECTED, checked)
+            else:
+                usable.append(checked)
+                age = checked.age
+            if age is not None:
+                tally.add_age(counted, tally.LABELS, age)
+        yield beam.pvalue.TaggedOutput(TALLY, counted)
+        progress.add(_HASHING, done=len(rows) - len(usable), unit="rows")
+        if usable:
+            yield usable
 
 
 class _ImagesFn(beam.DoFn):
@@ -179,13 +143,11 @@ class _ImagesFn(beam.DoFn):
     handing Python's lock over (measured: one thread 210 microseconds a face, two threads 280).
     """
 
-    def __init__(self, data_dir: str):
-        self._data_dir = data_dir
+    def __init__(self, images):
+        self._images = images
 
     def setup(self):
-        self._pool = (
-            concurrent.futures.ThreadPoolExecutor(_REMOTE_READS) if storage.is_remote(self._data_dir) else None
-        )
+        self._pool = concurrent.futures.ThreadPoolExecutor(_REMOTE_READS) if self._images.is_remote else None
 
     def teardown(self):
         if self._pool:
@@ -196,60 +158,47 @@ class _ImagesFn(beam.DoFn):
 
 
 class _HashImages(_ImagesFn):
-    """Hashes the images of usable rows; yields `(SHA-256 as 32 bytes, Candidate)`, rejects and a tally of the batch.
+    """Hashes the images of rows; yields `(group, (SHA-256 as 32 bytes, Candidate))`, rejects and a tally of the batch.
 
-    The hash is in the key alone until rows are grouped: a runner that groups in memory holds several copies of each pair.
+    The hash is beside the row until rows are grouped: a runner that groups in memory holds several copies of each.
     """
 
-    def __init__(self, data_dir: str, limits: Limits):
-        super().__init__(data_dir)
-        self._limits = limits
-
     def _hash(self, row):
-        checked = check_row(row, self._limits)
-        if isinstance(checked, Reject):
-            return checked
         try:
-            encoded = image_folder.read_image(self._data_dir, checked.file_name)
+            encoded = self._images.read(row.file_name)
         except FileNotFoundError:
             folders = ", ".join(folder or "." for folder in image_folder.IMAGE_FOLDERS)
-            return _reject(row, "missing_file", f"no such file in {folders} of the data directory")
+            return row_checks.reject(row, "missing_file", f"no such file in {folders} of the data directory")
         except (OSError, ValueError) as error:
-            return _reject(row, "unreadable_file", f"the file can't be read: {getattr(error, 'strerror', None) or error}")
-        return hashlib.sha256(encoded).digest(), checked
+            return row_checks.reject(
+                row, "unreadable_file", f"the file can't be read: {getattr(error, 'strerror', None) or error}"
+            )
+        return hashlib.sha256(encoded).digest(), row
 
-    def _age(self, row) -> Optional[float]:
-        """Returns the age of a rejected row, which may say one all the same."""
-        age = None if row.reason == "malformed_row" else label_file.parse_age(row.real_age)
-        return age if age is not None and self._limits.min_age <= age <= self._limits.max_age else None
-
-    def process(self, rows):
+    def process(self, rows, scans):
         counted: tally.Tally = {}
-        tally.add_rows(counted, len(rows))
-        hashed = 0
+        groups, hashed = _groups(scans), 0
         for outcome in self._map(self._hash, rows):
-            if isinstance(outcome, Reject):
+            if isinstance(outcome, row_checks.Reject):
                 tally.add_reject(counted, outcome.reason)
-                age = self._age(outcome)
-                yield beam.pvalue.TaggedOutput(_REJECTED, outcome)
+                yield beam.pvalue.TaggedOutput(REJECTED, outcome)
             else:
                 hashed += 1
-                age = outcome[1].age
-                yield outcome
-            if age is not None:
-                tally.add_age(counted, tally.LABELS, age)
-        yield beam.pvalue.TaggedOutput(_TALLY, counted)
+                yield example_files.group_of(outcome[0], groups), outcome
+        if counted:
+            yield beam.pvalue.TaggedOutput(TALLY, counted)
         progress.add(_HASHING, done=len(rows), unit="rows")
         progress.add(_DECODING, total=hashed, unit="images")
 
 
-def _in_order(picture: Tuple[bytes, Iterable[Candidate]]) -> List[Candidate]:
-    """Returns the rows that name one picture in the label file's order, with its hash."""
-    digest, rows = picture
-    return sorted((dataclasses.replace(row, sha256=digest.hex()) for row in rows), key=lambda row: row.line)
+def _pictures(hashed: Iterable[Tuple[bytes, row_checks.Candidate]]) -> Iterator[List[row_checks.Candidate]]:
+    """Yields the rows of each picture in the label file's order, pictures in the order of their hashes."""
+    in_order = sorted(hashed, key=lambda one: (one[0], one[1].line))
+    for digest, of_picture in itertools.groupby(in_order, key=lambda one: one[0]):
+        yield [dataclasses.replace(row, sha256=digest.hex()) for _, row in of_picture]
 
 
-def _conflict(rows: List[Candidate]) -> Optional[str]:
+def _conflict(rows: List[row_checks.Candidate]) -> Optional[str]:
     """Says how the ages of one picture's rows differ, or returns None where they agree."""
     if len({row.age for row in rows}) == 1:
         return None
@@ -258,38 +207,47 @@ def _conflict(rows: List[Candidate]) -> Optional[str]:
     return f"the same picture has different ages: {where}{more}"
 
 
-def _further_rows(rows: List[Candidate]) -> Iterable[Tuple[str, object]]:
+def _further_rows(rows: List[row_checks.Candidate]) -> Iterable[Tuple[str, object]]:
     """Yields what becomes of all rows of a picture but the first: a duplicate, or a reject when it repeats a file name."""
     first_line_of = {rows[0].file_name: rows[0].line}
     for row in rows[1:]:
         if row.file_name in first_line_of:
-            yield _REJECTED, _reject(row, "duplicate_row", f"the row repeats line {first_line_of[row.file_name]}")
+            yield REJECTED, row_checks.reject(row, "duplicate_row", f"the row repeats line {first_line_of[row.file_name]}")
         else:
             first_line_of[row.file_name] = row.line
             yield _DUPLICATE, row
 
 
-class _MakeExamples(_ImagesFn):
+class _WriteExamples(_ImagesFn):
     """Decodes and measures pictures and decides what becomes of the rows that name them.
 
     A picture that can't be used is rejected with every row that names it: nothing of it is kept that another row could be
     a duplicate of. Where the ages of its rows differ nobody knows which is right, and every row is rejected. Otherwise the
-    first row becomes the example. Yields serialized examples, one output for each split, rejects and a tally of the batch.
+    first row becomes the example. Takes a group of rows, all that name its pictures; yields the files that it became, one
+    output for each split, rejects and a tally of the group.
     """
 
-    def __init__(self, data_dir: str, limits: Limits, fractions: Dict[str, float], attribute_names: List[str]):
-        super().__init__(data_dir)
+    def __init__(
+        self,
+        images,
+        files: example_files.ExampleFiles,
+        limits: Limits,
+        fractions: Dict[str, float],
+        attribute_names: List[str],
+    ):
+        super().__init__(images)
+        self._files = files
         self._limits = limits
         self._fractions = fractions
         self._attribute_names = attribute_names
 
-    def _make(self, rows: List[Candidate]) -> List[Tuple[str, object]]:
+    def _make(self, rows: List[row_checks.Candidate]) -> List[Tuple[str, object]]:
         def reject_all(reason, detail):
-            return [(_REJECTED, _reject(row, reason, detail)) for row in rows]
+            return [(REJECTED, row_checks.reject(row, reason, detail)) for row in rows]
 
         first = rows[0]
         try:
-            encoded = image_folder.read_image(self._data_dir, first.file_name)
+            encoded = self._images.read(first.file_name, first.place)
             if hashlib.sha256(encoded).hexdigest() != first.sha256:
                 return reject_all("changed_while_reading", f"{first.file_name} changed while it was ingested")
             measured = image_checks.measure(encoded, self._limits)
@@ -304,28 +262,59 @@ class _MakeExamples(_ImagesFn):
         example = to_example(first, encoded, measured, self._attribute_names)
         return [(split, (first, measured, example)), *_further_rows(rows)]
 
-    def process(self, pictures):
+    def _examples(self, hashed, counted: tally.Tally, rejected: List[row_checks.Reject]) -> Iterator[Tuple[str, bytes]]:
+        pictures = _pictures(hashed)
+        while batch := list(itertools.islice(pictures, _ROWS_PER_BATCH)):
+            for outcomes in self._map(self._make, batch):
+                for output, outcome in outcomes:
+                    if output == _DUPLICATE:
+                        tally.add_duplicate(counted)
+                    elif output == REJECTED:
+                        tally.add_reject(counted, outcome.reason)
+                        rejected.append(outcome)
+                    else:
+                        row, measured, example = outcome
+                        tally.add_example(counted, output, row.age, measured, zip(self._attribute_names, row.attributes))
+                        yield output, example
+            progress.add(_DECODING, done=sum(map(len, batch)), unit="images")
+
+    def process(self, group: Tuple[int, Iterable[Tuple[bytes, row_checks.Candidate]]]):
+        number, hashed = group
         counted: tally.Tally = {}
-        for outcomes in self._map(self._make, pictures):
-            for output, outcome in outcomes:
-                if output == _DUPLICATE:
-                    tally.add_duplicate(counted)
-                elif output == _REJECTED:
-                    tally.add_reject(counted, outcome.reason)
-                    yield beam.pvalue.TaggedOutput(_REJECTED, outcome)
-                else:
-                    row, measured, example = outcome
-                    tally.add_example(counted, output, row.age, measured, zip(self._attribute_names, row.attributes))
-                    yield beam.pvalue.TaggedOutput(output, example)
-        yield beam.pvalue.TaggedOutput(_TALLY, counted)
-        progress.add(_DECODING, done=sum(map(len, pictures)), unit="images")
+        rejected: List[row_checks.Reject] = []
+        for split, file in self._files.write(number, self._examples(hashed, counted, rejected)):
+            yield beam.pvalue.TaggedOutput(split, file)
+        for reject in rejected:
+            yield beam.pvalue.TaggedOutput(REJECTED, reject)
+        yield beam.pvalue.TaggedOutput(TALLY, counted)
 
 
-def _csv_line(reject: Reject) -> str:
+def _csv_line(reject: row_checks.Reject) -> str:
     line = io.StringIO()
     # With its usual line end, because the writer quotes what holds a character of the line end and nothing else.
     csv.writer(line).writerow(dataclasses.astuple(reject))
     return line.getvalue()[: -len("\r\n")].encode("utf-8", "replace").decode("utf-8")
+
+
+def _read_rows(pipeline, label_path: str):
+    """Returns batches of rows, and scans of the label file's blocks to be given to DoFns."""
+    header = label_file.read_header(label_path)
+    numbered = list(enumerate(label_file.blocks(label_path)))
+    if len(numbered) == 1:
+        scans = [(0, label_file.scan_block(label_path, header, numbered[0][1]))]
+    else:
+        scans = beam.pvalue.AsList(
+            pipeline
+            | "BlocksToScan" >> beam.Create(numbered)
+            | "ScanBlocks" >> beam.MapTuple(lambda number, block: (number, label_file.scan_block(label_path, header, block)))
+        )
+    batches = (
+        pipeline
+        | "Blocks" >> beam.Create(numbered, reshuffle=len(numbered) > 1)
+        | "ReadRows" >> beam.ParDo(_ReadBlock(label_path, header), scans).with_output_types(List[label_file.LabelRow])
+        | "SpreadRows" >> beam.Reshuffle()
+    )
+    return batches, scans
 
 
 def ingest(
@@ -349,33 +338,35 @@ def ingest(
         attribute_names: attribute columns, in the label file's order.
     """
     label_path = storage.join(data_dir, features.LABEL_FILE)
-    batches = (
-        pipeline
-        | "LabelFile" >> beam.Create([label_path], reshuffle=False)
-        | "ReadRows" >> beam.ParDo(_ReadRows()).with_output_types(List[label_file.LabelRow])
-        | "SpreadRows" >> beam.Reshuffle()
+    images = image_folder.ImageFolder(data_dir)
+    batches, scans = _read_rows(pipeline, label_path)
+    checked = batches | "CheckRows" >> (
+        beam.ParDo(_CheckRows(limits))
+        .with_output_types(List[row_checks.Candidate])
+        .with_outputs(REJECTED, TALLY, main="usable")
     )
-    hashed = batches | "HashImages" >> (
-        beam.ParDo(_HashImages(data_dir, limits))
-        .with_output_types(Tuple[bytes, Candidate])
-        .with_outputs(_REJECTED, _TALLY, main="hashed")
+    hashed = checked.usable | "HashImages" >> (
+        beam.ParDo(_HashImages(images), scans)
+        .with_output_types(Tuple[int, Tuple[bytes, row_checks.Candidate]])
+        .with_outputs(REJECTED, TALLY, main="hashed")
     )
-    examples = (
+    files = example_files.ExampleFiles(split_dirs)
+    written = (
         hashed.hashed
-        | "GroupByPicture" >> beam.GroupByKey()
-        | "RowsInOrder" >> beam.Map(_in_order)
-        | "BatchPictures" >> beam.BatchElements(min_batch_size=_ROWS_PER_BATCH, max_batch_size=_ROWS_PER_BATCH)
-        | "MakeExamples"
-        >> beam.ParDo(_MakeExamples(data_dir, limits, fractions, attribute_names)).with_outputs(
-            _REJECTED, _TALLY, *fractions
+        | "GroupPictures" >> beam.GroupByKey()
+        | "WriteExamples"
+        >> beam.ParDo(_WriteExamples(images, files, limits, fractions, attribute_names)).with_outputs(
+            REJECTED, TALLY, *fractions
         )
     )
-    for split, directory in split_dirs.items():
-        _ = examples[split] | f"Write[{split}]" >> beam.io.WriteToTFRecord(
-            storage.join(directory, "data_tfrecord"), coder=beam.coders.BytesCoder()
+    for split in split_dirs:
+        _ = (
+            pipeline
+            | f"Split[{split}]" >> beam.Create([split], reshuffle=False)
+            | f"Publish[{split}]" >> beam.Map(files.publish, beam.pvalue.AsList(written[split]))
         )
 
-    rejects = (hashed[_REJECTED], examples[_REJECTED]) | "AllRejects" >> beam.Flatten()
+    rejects = (checked[REJECTED], hashed[REJECTED], written[REJECTED]) | "AllRejects" >> beam.Flatten()
     _ = (
         rejects
         | "RejectLines" >> beam.Map(_csv_line)
@@ -385,7 +376,7 @@ def ingest(
         )
     )
     total = (
-        (hashed[_TALLY], examples[_TALLY])
+        (checked[TALLY], hashed[TALLY], written[TALLY])
         | "AllTallies" >> beam.Flatten()
         | "SumTallies" >> beam.CombineGlobally(tally.Total())
     )
