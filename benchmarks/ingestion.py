@@ -22,9 +22,13 @@ def limits() -> age_schema.Limits:
     return age_schema.limits(age_schema.parse(age_schema.DEFAULT_SCHEMA.read_text(), "schemas/age.pbtxt"))
 
 
-def ingest(data: str, directory: str) -> dict:
-    """Runs ingestion in this process; returns its counts and its seconds."""
+def ingest(data: str, directory: str, workers: int = 1) -> dict:
+    """Runs ingestion, in this process or in several workers' own; returns its counts and its seconds."""
     import apache_beam as beam
+    from apache_beam.options.pipeline_options import PipelineOptions
+
+    mode = "in_memory" if workers == 1 else "multi_processing"
+    options = PipelineOptions([f"--direct_running_mode={mode}", f"--direct_num_workers={workers}"])
 
     split_dirs = {split: os.path.join(directory, split) for split in FRACTIONS}
     rejects = os.path.join(directory, "rejects")
@@ -32,7 +36,7 @@ def ingest(data: str, directory: str) -> dict:
         os.makedirs(path)
     header = label_file.read_header(os.path.join(data, features.LABEL_FILE))
     started = time.perf_counter()
-    with beam.Pipeline("DirectRunner") as pipeline:
+    with beam.Pipeline("DirectRunner", options=options) as pipeline:
         ingestion.ingest(pipeline, data, split_dirs, rejects, FRACTIONS, limits(), list(header.attributes))
     seconds = time.perf_counter() - started
     counts = json.loads(storage.read_bytes(os.path.join(rejects, ingestion.COUNTS_FILE)))

@@ -5,7 +5,7 @@ import errno
 import io
 import os
 import shutil
-from typing import Dict, Iterable
+from typing import Dict, Iterable, Iterator, Optional, Tuple
 
 
 def is_remote(path: str) -> bool:
@@ -142,14 +142,53 @@ def file_size(path: str) -> int:
 
 def write_text(path: str, text: str) -> None:
     """Writes a text file whole: a reader sees the old content or the new, never half of it (on local disks)."""
+    write_bytes(path, text.encode("utf-8"))
+
+
+def write_bytes(path: str, content: bytes) -> None:
+    """Writes a file whole, as `write_text` does.
+
+    Raises:
+        OSError: it can't be written.
+    """
     if is_remote(path):
-        with _gfile().GFile(path, "w") as file:
-            file.write(text)
+        with _as_os_errors(path), _gfile().GFile(path, "wb") as file:
+            file.write(content)
         return
     unfinished = f"{path}.{os.getpid()}.unfinished"
-    with open(unfinished, "w", encoding="utf-8") as file:
-        file.write(text)
+    with open(unfinished, "wb") as file:
+        file.write(content)
     os.replace(unfinished, path)
+
+
+def file_state(path: str) -> Optional[Tuple[int, int]]:
+    """Returns the length in bytes and the time of the last change (microseconds) of a remote file, or None."""
+    try:
+        with _as_os_errors(path):
+            status = _gfile().stat(path)
+    except OSError:
+        return None
+    return status.length, status.mtime_nsec // 1000
+
+
+def list_states(directory: str) -> Optional[Iterator[Tuple[str, Tuple[int, int]]]]:
+    """Yields the paths of a remote directory's files, each with what `file_state` says, by few calls.
+
+    Returns None where Beam does not know the file system. Times in a listing may be rounded otherwise than `file_state`'s.
+    """
+    from apache_beam.io import filesystem, filesystems
+
+    try:
+        schemes = {known.scheme() for known in filesystem.FileSystem.get_all_subclasses()}
+        if directory.partition("://")[0] not in schemes - {"file"}:
+            return None
+        (listing,) = filesystems.FileSystems.match([join(directory, "*")])
+    except (ValueError, filesystem.BeamIOError):
+        return None
+    return (
+        (found.path, (found.size_in_bytes, round(found.last_updated_in_seconds * 1_000_000)))
+        for found in listing.metadata_list
+    )
 
 
 def concatenate(beginning: str, parts: Iterable[str], whole: str) -> None:

@@ -69,7 +69,7 @@ def gather(configuration: Configuration, run_id: str, kind: str = verdict.RUN) -
     schema = schema_text(data.schema_file)
     found = recipe.find_out(
         data.dir,
-        os.path.join(configuration.workdir, "fingerprint.json"),
+        os.path.join(configuration.workdir, "image_digests.bin"),
         splits_in_order(data.splits),
         schema,
         configuration.trainer,

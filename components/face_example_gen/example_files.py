@@ -14,20 +14,25 @@ from apache_beam.io import filebasedsink
 from apache_beam.io.tfrecordio import _TFRecordUtil
 
 from components import storage
+from components.face_example_gen import label_file
 
-ROWS_PER_GROUP = 1024
+_ROWS_PER_GROUP = 1024
 _LARGEST_FILE = 256 << 20
 _PREFIX = "data_tfrecord"
 
 
-def number_of_groups(rows: int) -> int:
-    """Returns how many groups, and so about how many files over all splits, that many rows are written in."""
-    return 1 + rows // ROWS_PER_GROUP
+def groups(scans: Iterable[Tuple[int, label_file.BlockScan]]) -> int:
+    """Returns how many groups, and so about how many files over all splits, the rows of a label file are written in.
+
+    Args:
+        scans: the scans of its blocks, numbered.
+    """
+    return 1 + sum(scan.lines for _, scan in scans) // _ROWS_PER_GROUP
 
 
-def group_of(digest: bytes, groups: int) -> int:
-    """Returns the group of a picture by its SHA-256: equal shares of all hashes, in their order."""
-    return int.from_bytes(digest[:8], "big") * groups >> 64
+def group_of(digest: bytes, number: int) -> int:
+    """Returns which of that many groups a picture is in by its SHA-256: equal shares of all hashes, in their order."""
+    return int.from_bytes(digest[:8], "big") * number >> 64
 
 
 class _Sink(filebasedsink.FileBasedSink):

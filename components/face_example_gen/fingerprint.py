@@ -1,23 +1,27 @@
 """Fingerprints a data directory, so that a run notices a changed label or image and nothing else.
 
 TFX's file-based ExampleGen fingerprints the files that its pattern matches: here the label file alone, so that a changed
-image would be served from the cache. This fingerprint covers the label file and the content of every image it names.
+image would be served from the cache. This fingerprint covers the label file and the content of every image it names, or of
+every tar shard.
 """
 
 import concurrent.futures
 import dataclasses
 import hashlib
 import itertools
-import json
+import logging
 import os
-from typing import Iterator, Optional
+from typing import Callable, Dict, Iterator, Optional
 
 from components import progress, storage
-from components.face_example_gen import image_folder, label_file
+from components.face_example_gen import image_folder, label_file, tar_shards
+from components.face_example_gen.remembered_digests import RememberedDigests
 from schemas import features
 
-_READERS = 4
-_BATCH = 256
+_READERS = 16
+_LOCAL_READERS = 4
+_BATCH = 1024
+_STATE_BYTES = 16
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,12 +29,58 @@ class DataFingerprint:
     """What a data directory holds.
 
     Attributes:
-        content: SHA-256 over the label file and the hash of every image it names, in the rows' order.
+        content: SHA-256 over the label file and the hash of every image it names, in the rows' order; or of every tar
+            shard, in the order of their names.
         rows: number of rows in the label file.
     """
 
     content: str
     rows: int
+
+
+_Look = Callable[[str], Optional[bytes]]
+"""Takes a path and returns what the file system says of the file, or None where there is none."""
+
+
+def _local_look(path: str) -> Optional[bytes]:
+    try:
+        status = os.stat(path)
+    except (OSError, ValueError):
+        return None
+    return b"%d\0%d\0%d\0%d" % (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
+
+
+def _remote_look(path: str) -> Optional[bytes]:
+    status = storage.file_state(path)
+    return status and b"%d\0%d" % status
+
+
+def _look(data_dir: str) -> _Look:
+    """Returns how to look at the files of a directory: at a listing of it where its file system has one with times."""
+    if not storage.is_remote(data_dir):
+        return _local_look
+    listed: Dict[str, bytes] = {}
+    for folder in image_folder.IMAGE_FOLDERS:
+        listing = storage.list_states(storage.join(data_dir, folder))
+        if listing is None:
+            return _remote_look
+        listed.update((path, b"%d\0%d" % state) for path, state in listing)
+    # A listing does not go down into further folders.
+    top = {storage.join(data_dir, folder).rstrip("/") for folder in image_folder.IMAGE_FOLDERS}
+    return lambda path: listed.get(path) if path.rpartition("/")[0] in top else _remote_look(path)
+
+
+def _state(data_dir: str, look: _Look, name: str) -> Optional[bytes]:
+    """Returns 16 bytes that change whenever the file does that a row means by `name`, or None where there is none."""
+    if not name:
+        return None
+    for folder in image_folder.IMAGE_FOLDERS:
+        path = storage.join(data_dir, folder, name)
+        seen = look(path)
+        if seen is not None:
+            located = path.encode("utf-8", "surrogateescape") + b"\0" + seen
+            return hashlib.blake2b(located, digest_size=_STATE_BYTES).digest()
+    return None
 
 
 def _readable_names(label_path: str) -> Iterator[str]:
@@ -39,50 +89,23 @@ def _readable_names(label_path: str) -> Iterator[str]:
         yield row.file_name if readable else ""
 
 
-def _file_state(data_dir: str, name: str) -> bytes:
-    """Size and times of a file: what changes whenever its content does, at the cost of one look at the directory."""
-    for folder in image_folder.IMAGE_FOLDERS:
-        try:
-            status = os.stat(os.path.join(data_dir, folder, name))
-        except OSError:
-            continue
-        return f"{folder}/{name}\0{status.st_size}\0{status.st_mtime_ns}\0{status.st_ctime_ns}\0{status.st_ino}\n".encode(
-            "utf-8", "surrogateescape"
-        )
-    return f"{name}\0missing\n".encode("utf-8", "surrogateescape")
-
-
-def _state_digest(data_dir: str) -> str:
-    label_path = storage.join(data_dir, features.LABEL_FILE)
-    digest = hashlib.sha256(_file_state(data_dir, features.LABEL_FILE))
-    for name in _readable_names(label_path):
-        digest.update(_file_state(data_dir, name) if name else b"\0")
-    return digest.hexdigest()
-
-
-def _image_digest(data_dir: str, name: str) -> bytes:
-    if not name:
-        return b"\0"
+def _image_digest(data_dir: str, name: str) -> Optional[bytes]:
     try:
         return hashlib.sha256(image_folder.read_image(data_dir, name)).digest()
-    except OSError:
-        return b"missing"
+    except (OSError, ValueError):
+        return None
 
 
-def _content_digest(data_dir: str) -> DataFingerprint:
-    label_path = storage.join(data_dir, features.LABEL_FILE)
-    digest, rows = hashlib.sha256(), 0
-    with storage.open_binary(label_path) as file:
+def _file_digest(path: str) -> "hashlib._Hash":
+    digest = hashlib.sha256()
+    with storage.open_binary(path) as file:
         while block := file.read(1 << 20):
             digest.update(block)
-    names = _readable_names(label_path)
-    with concurrent.futures.ThreadPoolExecutor(_READERS) as pool:
-        while batch := list(itertools.islice(names, _BATCH)):
-            for image_digest in pool.map(lambda name: _image_digest(data_dir, name), batch):
-                digest.update(image_digest)
-            rows += len(batch)
-            progress.report("Fingerprinting the images", done=rows, unit="images")
-    return DataFingerprint(content=digest.hexdigest(), rows=rows)
+    return digest
+
+
+def _shard_digest(data_dir: str, name: str) -> Optional[bytes]:
+    return _file_digest(storage.join(data_dir, name)).digest()
 
 
 def data_fingerprint(data_dir: str, memory: Optional[str] = None) -> DataFingerprint:
@@ -90,27 +113,52 @@ def data_fingerprint(data_dir: str, memory: Optional[str] = None) -> DataFingerp
 
     Args:
         data_dir: the data directory.
-        memory: path of a small JSON file that remembers the last fingerprint together with the sizes and times of the
-            files it was taken from. While those are the same, no image is read again. Used for local directories.
+        memory: path of a file that remembers the hash of each file together with its size and times, in 48 bytes. While
+            those are the same, the file is not read again.
 
     Returns:
-        The fingerprint. Files that are missing or can't be read count as such; ingestion reports them.
+        The fingerprint, which does not depend on what was remembered. Files that are missing or can't be read count as
+        such; ingestion reports them.
 
     Raises:
         BadInput: the label file is missing or is none.
     """
-    label_file.read_header(storage.join(data_dir, features.LABEL_FILE))
-    if memory is None or storage.is_remote(data_dir) or storage.is_remote(memory):
-        return _content_digest(data_dir)
-    state = {"directory": os.path.realpath(data_dir), "state": _state_digest(data_dir)}
-    try:
-        with open(memory, encoding="utf-8") as file:
-            remembered = json.load(file)
-        if all(remembered.get(key) == value for key, value in state.items()):
-            return DataFingerprint(content=remembered["content"], rows=remembered["rows"])
-    except (OSError, ValueError, KeyError, AttributeError):
-        pass
-    fingerprint = _content_digest(data_dir)
-    storage.make_directory(os.path.dirname(os.path.abspath(memory)))
-    storage.write_text(memory, json.dumps({**state, **dataclasses.asdict(fingerprint)}))
-    return fingerprint
+    label_path = storage.join(data_dir, features.LABEL_FILE)
+    label_file.read_header(label_path)
+    shards = tar_shards.find(data_dir)
+    if shards:
+        rows, names, digest_of, noun = sum(1 for _ in label_file.read_rows(label_path)), iter(shards), _shard_digest, "shards"
+    else:
+        rows, names, digest_of, noun = None, _readable_names(label_path), _image_digest, "images"
+    digest, done = _fingerprint(data_dir, memory, names, digest_of, noun)
+    return DataFingerprint(content=digest, rows=done if rows is None else rows)
+
+
+def _fingerprint(data_dir, memory, names, digest_of, noun):
+    directory = data_dir if storage.is_remote(data_dir) else os.path.realpath(data_dir)
+    readers = _READERS if storage.is_remote(data_dir) else _LOCAL_READERS
+    remembered = RememberedDigests(memory)
+    look = _look(directory)
+    content, done = _file_digest(storage.join(data_dir, features.LABEL_FILE)), 0
+    with concurrent.futures.ThreadPoolExecutor(readers) as pool:
+        # Looking at a local file takes less time than handing it to a thread.
+        map_looks = pool.map if look is _remote_look else map
+        while batch := list(itertools.islice(names, _BATCH)):
+            states = list(map_looks(lambda name: _state(directory, look, name), batch))
+            known = remembered.find(states)
+            read = pool.map(
+                lambda name, state, before: before or (state and digest_of(data_dir, name)), batch, states, known
+            )
+            for name, state, before, digest in zip(batch, states, known, read):
+                content.update(digest or (b"missing" if name else b"\0"))
+                if state and digest:
+                    remembered.add(state, digest, known=before is not None)
+            done += len(batch)
+            progress.report(f"Fingerprinting the {noun}", done=done, unit=noun)
+    if memory is not None:
+        try:
+            storage.make_directory(os.path.dirname(memory) or ".")
+            remembered.keep()
+        except OSError as error:
+            logging.warning("%s: the images' hashes can't be remembered: %s", memory, error.strerror or error)
+    return content.hexdigest(), done

@@ -18,7 +18,16 @@ from typing import Dict, Iterable, Iterator, List, Optional, Tuple
 import apache_beam as beam
 
 from components import data_facts, progress, storage
-from components.face_example_gen import example_files, image_checks, image_folder, label_file, row_checks, tally
+from components.face_example_gen import (
+    example_files,
+    image_checks,
+    image_folder,
+    label_file,
+    row_checks,
+    tally,
+    tar_lookup,
+    tar_shards,
+)
 from schemas import features
 from schemas.age_schema import Limits
 
@@ -26,15 +35,12 @@ REJECT_COLUMNS = ("line", "file_name", "real_age", "reason", "detail")
 REJECTS_FILE = data_facts.REJECTS_FILE
 COUNTS_FILE = data_facts.COUNTS_FILE
 SUMMARY_FILE = data_facts.SUMMARY_FILE
-REJECTED, TALLY = "rejected", "tally"
 
 _ROWS_PER_BATCH = 64
 _REMOTE_READS = 16
 _DUPLICATE = "duplicate"
 _HASH_DIGITS = 15
 
-_HASHING = "Reading and hashing the images"
-_DECODING = "Decoding, measuring and writing the images"
 
 
 def assign_split(sha256: str, fractions: Dict[str, float]) -> str:
@@ -96,12 +102,8 @@ class _ReadBlock(beam.DoFn):
         earlier = [scan for _, scan in sorted(scans)[:number]]
         rows = label_file.read_block(self._label_path, self._header, block, earlier)
         while batch := list(itertools.islice(rows, _ROWS_PER_BATCH)):
-            progress.add(_HASHING, total=len(batch), unit="rows")
+            progress.add(row_checks.HASHING, total=len(batch), unit="rows")
             yield batch
-
-
-def _groups(scans: List[Tuple[int, label_file.BlockScan]]) -> int:
-    return example_files.number_of_groups(sum(scan.lines for _, scan in scans))
 
 
 class _CheckRows(beam.DoFn):
@@ -124,14 +126,14 @@ class _CheckRows(beam.DoFn):
             if isinstance(checked, row_checks.Reject):
                 tally.add_reject(counted, checked.reason)
                 age = self._age(checked)
-                yield beam.pvalue.TaggedOutput(REJECTED, checked)
+                yield beam.pvalue.TaggedOutput(row_checks.REJECTED, checked)
             else:
                 usable.append(checked)
                 age = checked.age
             if age is not None:
                 tally.add_age(counted, tally.LABELS, age)
-        yield beam.pvalue.TaggedOutput(TALLY, counted)
-        progress.add(_HASHING, done=len(rows) - len(usable), unit="rows")
+        yield beam.pvalue.TaggedOutput(row_checks.TALLY, counted)
+        progress.add(row_checks.HASHING, done=len(rows) - len(usable), unit="rows")
         if usable:
             yield usable
 
@@ -177,18 +179,18 @@ class _HashImages(_ImagesFn):
 
     def process(self, rows, scans):
         counted: tally.Tally = {}
-        groups, hashed = _groups(scans), 0
+        groups, hashed = example_files.groups(scans), 0
         for outcome in self._map(self._hash, rows):
             if isinstance(outcome, row_checks.Reject):
                 tally.add_reject(counted, outcome.reason)
-                yield beam.pvalue.TaggedOutput(REJECTED, outcome)
+                yield beam.pvalue.TaggedOutput(row_checks.REJECTED, outcome)
             else:
                 hashed += 1
                 yield example_files.group_of(outcome[0], groups), outcome
         if counted:
-            yield beam.pvalue.TaggedOutput(TALLY, counted)
-        progress.add(_HASHING, done=len(rows), unit="rows")
-        progress.add(_DECODING, total=hashed, unit="images")
+            yield beam.pvalue.TaggedOutput(row_checks.TALLY, counted)
+        progress.add(row_checks.HASHING, done=len(rows), unit="rows")
+        progress.add(row_checks.DECODING, total=hashed, unit="images")
 
 
 def _pictures(hashed: Iterable[Tuple[bytes, row_checks.Candidate]]) -> Iterator[List[row_checks.Candidate]]:
@@ -212,7 +214,7 @@ def _further_rows(rows: List[row_checks.Candidate]) -> Iterable[Tuple[str, objec
     first_line_of = {rows[0].file_name: rows[0].line}
     for row in rows[1:]:
         if row.file_name in first_line_of:
-            yield REJECTED, row_checks.reject(row, "duplicate_row", f"the row repeats line {first_line_of[row.file_name]}")
+            yield row_checks.REJECTED, row_checks.reject(row, "duplicate_row", f"the row repeats line {first_line_of[row.file_name]}")
         else:
             first_line_of[row.file_name] = row.line
             yield _DUPLICATE, row
@@ -243,7 +245,7 @@ class _WriteExamples(_ImagesFn):
 
     def _make(self, rows: List[row_checks.Candidate]) -> List[Tuple[str, object]]:
         def reject_all(reason, detail):
-            return [(REJECTED, row_checks.reject(row, reason, detail)) for row in rows]
+            return [(row_checks.REJECTED, row_checks.reject(row, reason, detail)) for row in rows]
 
         first = rows[0]
         try:
@@ -269,14 +271,14 @@ class _WriteExamples(_ImagesFn):
                 for output, outcome in outcomes:
                     if output == _DUPLICATE:
                         tally.add_duplicate(counted)
-                    elif output == REJECTED:
+                    elif output == row_checks.REJECTED:
                         tally.add_reject(counted, outcome.reason)
                         rejected.append(outcome)
                     else:
                         row, measured, example = outcome
                         tally.add_example(counted, output, row.age, measured, zip(self._attribute_names, row.attributes))
                         yield output, example
-            progress.add(_DECODING, done=sum(map(len, batch)), unit="images")
+            progress.add(row_checks.DECODING, done=sum(map(len, batch)), unit="images")
 
     def process(self, group: Tuple[int, Iterable[Tuple[bytes, row_checks.Candidate]]]):
         number, hashed = group
@@ -285,8 +287,8 @@ class _WriteExamples(_ImagesFn):
         for split, file in self._files.write(number, self._examples(hashed, counted, rejected)):
             yield beam.pvalue.TaggedOutput(split, file)
         for reject in rejected:
-            yield beam.pvalue.TaggedOutput(REJECTED, reject)
-        yield beam.pvalue.TaggedOutput(TALLY, counted)
+            yield beam.pvalue.TaggedOutput(row_checks.REJECTED, reject)
+        yield beam.pvalue.TaggedOutput(row_checks.TALLY, counted)
 
 
 def _csv_line(reject: row_checks.Reject) -> str:
@@ -338,25 +340,29 @@ def ingest(
         attribute_names: attribute columns, in the label file's order.
     """
     label_path = storage.join(data_dir, features.LABEL_FILE)
-    images = image_folder.ImageFolder(data_dir)
+    shards = tar_shards.find(data_dir)
+    images = tar_shards.TarShards(data_dir, shards) if shards else image_folder.ImageFolder(data_dir)
     batches, scans = _read_rows(pipeline, label_path)
     checked = batches | "CheckRows" >> (
         beam.ParDo(_CheckRows(limits))
         .with_output_types(List[row_checks.Candidate])
-        .with_outputs(REJECTED, TALLY, main="usable")
+        .with_outputs(row_checks.REJECTED, row_checks.TALLY, main="usable")
     )
-    hashed = checked.usable | "HashImages" >> (
-        beam.ParDo(_HashImages(images), scans)
-        .with_output_types(Tuple[int, Tuple[bytes, row_checks.Candidate]])
-        .with_outputs(REJECTED, TALLY, main="hashed")
-    )
+    if shards:
+        hashed = tar_lookup.locate(pipeline, images, checked.usable, scans)
+    else:
+        hashed = checked.usable | "HashImages" >> (
+            beam.ParDo(_HashImages(images), scans)
+            .with_output_types(Tuple[int, Tuple[bytes, row_checks.Candidate]])
+            .with_outputs(row_checks.REJECTED, row_checks.TALLY, main="hashed")
+        )
     files = example_files.ExampleFiles(split_dirs)
     written = (
         hashed.hashed
         | "GroupPictures" >> beam.GroupByKey()
         | "WriteExamples"
         >> beam.ParDo(_WriteExamples(images, files, limits, fractions, attribute_names)).with_outputs(
-            REJECTED, TALLY, *fractions
+            row_checks.REJECTED, row_checks.TALLY, *fractions
         )
     )
     for split in split_dirs:
@@ -366,7 +372,7 @@ def ingest(
             | f"Publish[{split}]" >> beam.Map(files.publish, beam.pvalue.AsList(written[split]))
         )
 
-    rejects = (checked[REJECTED], hashed[REJECTED], written[REJECTED]) | "AllRejects" >> beam.Flatten()
+    rejects = (checked[row_checks.REJECTED], hashed[row_checks.REJECTED], written[row_checks.REJECTED]) | "AllRejects" >> beam.Flatten()
     _ = (
         rejects
         | "RejectLines" >> beam.Map(_csv_line)
@@ -376,7 +382,7 @@ def ingest(
         )
     )
     total = (
-        (checked[TALLY], hashed[TALLY], written[TALLY])
+        (checked[row_checks.TALLY], hashed[row_checks.TALLY], written[row_checks.TALLY])
         | "AllTallies" >> beam.Flatten()
         | "SumTallies" >> beam.CombineGlobally(tally.Total())
     )

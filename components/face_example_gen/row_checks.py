@@ -8,6 +8,12 @@ import apache_beam as beam
 from components.face_example_gen import image_folder, label_file
 from schemas.age_schema import Limits
 
+REJECTED, TALLY = "rejected", "tally"
+"""Names of the outputs of every step: rows that can't be used, and counts of what it saw."""
+
+HASHING = "Reading and hashing the images"
+DECODING = "Decoding, measuring and writing the images"
+
 _DETAIL_LENGTH = 1000
 
 

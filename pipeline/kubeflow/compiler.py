@@ -131,5 +131,5 @@ def _compile(configuration: Configuration, schema: str) -> tuple:
 
 
 def _fingerprint_memory(configuration: Configuration) -> str:
-    path = os.path.join(configuration.workdir, "fingerprint.json")
+    path = os.path.join(configuration.workdir, "image_digests.bin")
     return "" if "://" in path else path

@@ -1,12 +1,12 @@
 """The fingerprint changes with any label or image, and with nothing else."""
 
-import json
 import os
 import shutil
 import sys
 
 import pytest
 
+from components.face_example_gen import image_folder
 from components.face_example_gen.fingerprint import data_fingerprint
 from schemas.bad_input import BadInput
 
@@ -26,7 +26,7 @@ def data(tmp_path):
 
 @pytest.fixture
 def memory(tmp_path):
-    return tmp_path / "work" / "fingerprint.json"
+    return tmp_path / "work" / "image_digests.bin"
 
 
 def of(directory, memory=None):
@@ -155,33 +155,70 @@ def test_no_image_is_read_again_when_nothing_changed(data, memory, opened):
     first = opened.during(lambda: of(data, memory))
     again = opened.during(lambda: of(data, memory))
     assert first >= {"labels.csv", "a.jpg", "b.jpg", "c.jpg"}, "the hook hears images being read"
-    assert again == {"labels.csv", "fingerprint.json"}
+    assert again == {"labels.csv", "image_digests.bin"}
 
 
-def test_images_are_read_again_when_one_changed(data, memory, opened):
+def test_only_the_image_that_changed_is_read_again(data, memory, opened):
     of(data, memory)
     os.utime(data / "a.jpg", (1, 1))
-    assert "a.jpg" in opened.during(lambda: of(data, memory))
-    assert "a.jpg" not in opened.during(lambda: of(data, memory))
+    (data / "labels.csv").write_text("file_name,real_age\n" + "".join(f"{name},5\n" for name in ("b.jpg", "c.jpg", "a.jpg")))
+    assert {"a.jpg"} == opened.during(lambda: of(data, memory)) & set(NAMES)
+    assert not opened.during(lambda: of(data, memory)) & set(NAMES)
 
 
-@pytest.mark.parametrize(
-    "damage", [b"", b"{", b"[]", b"null", b"{}", b"\xff\xfe\0", b'{"content": 3}'], ids=lambda damage: repr(damage)
-)
+def test_remote_images_are_read_again_where_they_changed(data, memory, monkeypatch):
+    read = []
+    read_image = image_folder.read_image
+    monkeypatch.setattr(image_folder, "read_image", lambda *where: read.append(where[1]) or read_image(*where))
+
+    def read_by(work):
+        del read[:]
+        return work(), sorted(read)
+
+    def remote():
+        return of(f"file://{data}", memory)
+
+    before = of(data)
+    assert read_by(remote) == (before, sorted(set(NAMES) - {"missing.jpg"}))
+    assert read_by(remote) == (before, [])
+    (data / "images" / "c.jpg").write_bytes(b"longer than it was")
+    after, names = read_by(remote)
+    assert names == ["c.jpg"]
+    assert after == of(data) != before
+
+
+DAMAGES = {
+    "empty": lambda whole: b"",
+    "something else": lambda whole: b'{"content": 3}',
+    "cut off": lambda whole: whole[:-1],
+    "a record short": lambda whole: whole[:-48],
+    "a byte changed": lambda whole: whole[:-1] + bytes([whole[-1] ^ 1]),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES.keys())
 def test_damaged_memory_is_survived_and_replaced(data, memory, damage, opened):
     before = of(data, memory)
-    memory.write_bytes(damage)
+    whole = memory.read_bytes()
+    memory.write_bytes(damage(whole))
     assert of(data, memory) == before
-    assert json.loads(memory.read_text())["content"] == before
+    assert memory.read_bytes() == whole
     assert "a.jpg" not in opened.during(lambda: of(data, memory))
 
 
-def test_memory_that_lost_its_content_is_taken_anew(data, memory):
-    before = of(data, memory)
-    remembered = json.loads(memory.read_text())
-    del remembered["content"]
-    memory.write_text(json.dumps(remembered))
-    assert of(data, memory) == before
+def test_memory_takes_48_bytes_a_file(data, memory):
+    of(data, memory)
+    smaller = memory.stat().st_size
+    for number in range(10):
+        (data / f"{number}.jpg").write_bytes(b"%d" % number)
+        append(data / "labels.csv", b"%d.jpg,5\n" % number)
+    of(data, memory)
+    assert memory.stat().st_size - smaller == 480
+
+
+def test_memory_that_cannot_be_written_is_no_reason_to_fail(data, tmp_path):
+    (tmp_path / "file").write_text("no directory")
+    assert of(data, tmp_path / "file" / "image_digests.bin") == of(data)
 
 
 def test_memory_may_be_a_name_without_a_directory(data, tmp_path, monkeypatch):
@@ -192,7 +229,7 @@ def test_memory_may_be_a_name_without_a_directory(data, tmp_path, monkeypatch):
 
 def test_no_unfinished_memory_is_left_behind(data, memory):
     of(data, memory)
-    assert [path.name for path in memory.parent.iterdir()] == ["fingerprint.json"]
+    assert [path.name for path in memory.parent.iterdir()] == ["image_digests.bin"]
 
 
 def test_missing_label_file_is_said_in_a_sentence(tmp_path, memory):
