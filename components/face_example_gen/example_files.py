@@ -16,18 +16,19 @@ from apache_beam.io.tfrecordio import _TFRecordUtil
 from components import storage
 from components.face_example_gen import label_file
 
-_ROWS_PER_GROUP = 1024
+ROWS_PER_GROUP = 1024
 _LARGEST_FILE = 256 << 20
 _PREFIX = "data_tfrecord"
 
 
-def groups(scans: Iterable[Tuple[int, label_file.BlockScan]]) -> int:
+def groups(scans: Iterable[Tuple[int, label_file.BlockScan]], rows_per_group: int) -> int:
     """Returns how many groups, and so about how many files over all splits, the rows of a label file are written in.
 
     Args:
         scans: the scans of its blocks, numbered.
+        rows_per_group: how many rows a group has, about.
     """
-    return 1 + sum(scan.lines for _, scan in scans) // _ROWS_PER_GROUP
+    return 1 + sum(scan.lines for _, scan in scans) // rows_per_group
 
 
 def group_of(digest: bytes, number: int) -> int:
@@ -80,9 +81,12 @@ class ExampleFiles:
         return written + [(split, writer.close()) for split, writer in writers.items()]
 
     def publish(self, split: str, files: Iterable[str]) -> None:
-        """Gives the files of a split their final names; one without examples gets an empty file, which its readers need."""
+        """Gives the files of a split their final names; one without examples gets an empty file, which its readers need.
+
+        Empty names in `files` are passed over.
+        """
         sink, temporary = self._sinks[split], self._temporary[split]
-        files = list(files) or [sink.open_writer(temporary, uuid.uuid4().hex).close()]
+        files = [file for file in files if file] or [sink.open_writer(temporary, uuid.uuid4().hex).close()]
         # When this is repeated, what has its final name is passed over. `pre_finalize` would delete it.
         for _ in sink.finalize_write(temporary, files, None):
             pass

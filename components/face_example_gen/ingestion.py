@@ -165,6 +165,10 @@ class _HashImages(_ImagesFn):
     The hash is beside the row until rows are grouped: a runner that groups in memory holds several copies of each.
     """
 
+    def __init__(self, images, rows_per_group: int):
+        super().__init__(images)
+        self._rows_per_group = rows_per_group
+
     def _hash(self, row):
         try:
             encoded = self._images.read(row.file_name)
@@ -179,7 +183,7 @@ class _HashImages(_ImagesFn):
 
     def process(self, rows, scans):
         counted: tally.Tally = {}
-        groups, hashed = example_files.groups(scans), 0
+        groups, hashed = example_files.groups(scans, self._rows_per_group), 0
         for outcome in self._map(self._hash, rows):
             if isinstance(outcome, row_checks.Reject):
                 tally.add_reject(counted, outcome.reason)
@@ -225,8 +229,8 @@ class _WriteExamples(_ImagesFn):
 
     A picture that can't be used is rejected with every row that names it: nothing of it is kept that another row could be
     a duplicate of. Where the ages of its rows differ nobody knows which is right, and every row is rejected. Otherwise the
-    first row becomes the example. Takes a group of rows, all that name its pictures; yields the files that it became, one
-    output for each split, rejects and a tally of the group.
+    first row becomes the example. Takes a group of rows, all that name its pictures; yields the files that it became, each with
+    its split, rejects and a tally of the group.
     """
 
     def __init__(
@@ -284,8 +288,7 @@ class _WriteExamples(_ImagesFn):
         number, hashed = group
         counted: tally.Tally = {}
         rejected: List[row_checks.Reject] = []
-        for split, file in self._files.write(number, self._examples(hashed, counted, rejected)):
-            yield beam.pvalue.TaggedOutput(split, file)
+        yield from self._files.write(number, self._examples(hashed, counted, rejected))
         for reject in rejected:
             yield beam.pvalue.TaggedOutput(row_checks.REJECTED, reject)
         yield beam.pvalue.TaggedOutput(row_checks.TALLY, counted)
@@ -327,6 +330,7 @@ def ingest(
     fractions: Dict[str, float],
     limits: Limits,
     attribute_names: List[str],
+    rows_per_group: int = example_files.ROWS_PER_GROUP,
 ) -> None:
     """Adds ingestion to a Beam pipeline.
 
@@ -338,6 +342,7 @@ def ingest(
         fractions: share of each split.
         limits: ages and image sides that are accepted.
         attribute_names: attribute columns, in the label file's order.
+        rows_per_group: how many rows are written at once by one worker, to one file of each split that they fall in.
     """
     label_path = storage.join(data_dir, features.LABEL_FILE)
     shards = tar_shards.find(data_dir)
@@ -349,10 +354,10 @@ def ingest(
         .with_outputs(row_checks.REJECTED, row_checks.TALLY, main="usable")
     )
     if shards:
-        hashed = tar_lookup.locate(pipeline, images, checked.usable, scans)
+        hashed = tar_lookup.locate(pipeline, images, checked.usable, scans, rows_per_group)
     else:
         hashed = checked.usable | "HashImages" >> (
-            beam.ParDo(_HashImages(images), scans)
+            beam.ParDo(_HashImages(images, rows_per_group), scans)
             .with_output_types(Tuple[int, Tuple[bytes, row_checks.Candidate]])
             .with_outputs(row_checks.REJECTED, row_checks.TALLY, main="hashed")
         )
@@ -361,16 +366,18 @@ def ingest(
         hashed.hashed
         | "GroupPictures" >> beam.GroupByKey()
         | "WriteExamples"
-        >> beam.ParDo(_WriteExamples(images, files, limits, fractions, attribute_names)).with_outputs(
-            row_checks.REJECTED, row_checks.TALLY, *fractions
-        )
+        >> beam.ParDo(_WriteExamples(images, files, limits, fractions, attribute_names))
+        .with_output_types(Tuple[str, str])
+        .with_outputs(row_checks.REJECTED, row_checks.TALLY, main="files")
     )
-    for split in split_dirs:
-        _ = (
-            pipeline
-            | f"Split[{split}]" >> beam.Create([split], reshuffle=False)
-            | f"Publish[{split}]" >> beam.Map(files.publish, beam.pvalue.AsList(written[split]))
-        )
+    # A split without examples has no files to be told of.
+    splits = pipeline | "Splits" >> beam.Create([(split, "") for split in split_dirs], reshuffle=False)
+    _ = (
+        (written.files, splits)
+        | "AllFiles" >> beam.Flatten()
+        | "FilesOfSplit" >> beam.GroupByKey()
+        | "Publish" >> beam.MapTuple(files.publish)
+    )
 
     rejects = (checked[row_checks.REJECTED], hashed[row_checks.REJECTED], written[row_checks.REJECTED]) | "AllRejects" >> beam.Flatten()
     _ = (

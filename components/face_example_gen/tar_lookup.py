@@ -31,8 +31,9 @@ class _IndexShard(beam.DoFn):
 class _LocateImages(beam.DoFn):
     """Gives rows the place and hash of their image, or rejects them; yields what `HashImages` yields for loose files."""
 
-    def __init__(self, shards: TarShards):
+    def __init__(self, shards: TarShards, rows_per_group: int):
         self._shards = shards
+        self._rows_per_group = rows_per_group
 
     def start_bundle(self):
         self._counted: tally.Tally = {}
@@ -58,7 +59,7 @@ class _LocateImages(beam.DoFn):
         if not rows:
             return
         member, reason, detail = self._member(found)
-        groups = example_files.groups(scans)
+        groups = example_files.groups(scans, self._rows_per_group)
         progress.add(row_checks.HASHING, done=len(rows), unit="rows")
         progress.add(row_checks.DECODING, total=len(rows) if member else 0, unit="images")
         for row in rows:
@@ -75,7 +76,7 @@ class _LocateImages(beam.DoFn):
             yield beam.pvalue.TaggedOutput(row_checks.TALLY, counted)
 
 
-def locate(pipeline, shards: TarShards, usable, scans):
+def locate(pipeline, shards: TarShards, usable, scans, rows_per_group: int):
     """Finds the images of batches of rows.
 
     Args:
@@ -83,6 +84,7 @@ def locate(pipeline, shards: TarShards, usable, scans):
         shards: where they are.
         usable: batches of `Candidate`.
         scans: scans of the label file's blocks.
+        rows_per_group: as `ingestion.ingest` takes it.
 
     Returns:
         `(group, (SHA-256 as 32 bytes, Candidate))`, with rejects and tallies as further outputs.
@@ -97,7 +99,7 @@ def locate(pipeline, shards: TarShards, usable, scans):
         (rows, found)
         | "JoinByName" >> beam.CoGroupByKey()
         | "LocateImages"
-        >> beam.ParDo(_LocateImages(shards), scans)
+        >> beam.ParDo(_LocateImages(shards, rows_per_group), scans)
         .with_output_types(Tuple[int, Tuple[bytes, row_checks.Candidate]])
         .with_outputs(row_checks.REJECTED, row_checks.TALLY, main="hashed")
     )
