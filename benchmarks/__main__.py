@@ -9,7 +9,7 @@ import tempfile
 
 import click
 
-MEASUREMENTS = ("ingestion", "memory", "feeding", "rerun")
+MEASUREMENTS = ("ingestion", "workers", "memory", "feeding", "rerun")
 
 
 @click.command()
@@ -17,7 +17,7 @@ MEASUREMENTS = ("ingestion", "memory", "feeding", "rerun")
 @click.option("--data", metavar="DIR", help="Faces in the input form; the drawn demo set unless given.")
 @click.option("--repeats", default=3, show_default=True, help="How often each side of a comparison runs.")
 def main(names, data, repeats):
-    """Measure ingestion, its memory, feeding from the feature cache, and a rerun with nothing changed."""
+    """Measure ingestion, with two workers too, its memory, feeding from the feature cache, and a rerun with nothing changed."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with tempfile.TemporaryDirectory() as scratch:
         if data is None:

@@ -1,6 +1,7 @@
 """Ingestion on Beam's DirectRunner against a bare Python loop that does the same work on one core."""
 
 import concurrent.futures
+import contextlib
 import dataclasses
 import hashlib
 import json
@@ -15,7 +16,7 @@ from components.face_example_gen import image_checks, image_folder, ingestion, l
 from schemas import age_schema, features
 
 FRACTIONS = {features.TRAIN: 0.8, features.VALIDATION: 0.1, features.TEST: 0.1}
-_START_UP_ROWS = 20
+START_UP_ROWS = 20
 
 
 def limits() -> age_schema.Limits:
@@ -69,6 +70,13 @@ def bare_loop(data: str, path: str) -> float:
     return time.perf_counter() - started
 
 
+@contextlib.contextmanager
+def bare_loop_alone() -> Iterator[Callable[[str, str], float]]:
+    """Gives the bare loop a process of its own: in one that has run Beam it is a fifth slower."""
+    with concurrent.futures.ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as alone:
+        yield lambda *arguments: alone.submit(bare_loop, *arguments).result()
+
+
 def head_of(data: str, directory: str, rows: int) -> str:
     """Writes a data directory with the first rows of another; its images are hard links or copies."""
     images = os.path.join(directory, "images")
@@ -90,15 +98,14 @@ def head_of(data: str, directory: str, rows: int) -> str:
 def measure(data: str, scratch: str, repeats: int) -> Iterator[str]:
     """Yields the lines of the report: images per second of both, and their ratio, start-up left out.
 
-    Start-up is what ingesting the first 20 rows takes: building and starting the same Beam pipeline. The bare loop has a
-    process of its own: in one that has run Beam it is a fifth slower.
+    Start-up is what ingesting the first 20 rows takes: building and starting the same Beam pipeline.
     """
-    with concurrent.futures.ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as alone:
-        yield from _compare(data, scratch, repeats, lambda *arguments: alone.submit(bare_loop, *arguments).result())
+    with bare_loop_alone() as run_bare_loop:
+        yield from _compare(data, scratch, repeats, run_bare_loop)
 
 
 def _compare(data: str, scratch: str, repeats: int, run_bare_loop: Callable[[str, str], float]) -> Iterator[str]:
-    small = head_of(data, os.path.join(scratch, "small"), _START_UP_ROWS)
+    small = head_of(data, os.path.join(scratch, "small"), START_UP_ROWS)
     ingest(small, os.path.join(scratch, "warm_up"))
     run_bare_loop(small, os.path.join(scratch, "warm_up.tfrecord"))
     ratios, rates, start_ups = [], [], []

@@ -213,7 +213,8 @@ def is_directory(path: str) -> bool:
 
 def make_directory(path: str) -> None:
     if is_remote(path):
-        _gfile().makedirs(path)
+        with _as_os_errors(path):
+            _gfile().makedirs(path)
     else:
         os.makedirs(path, exist_ok=True)
 

@@ -135,19 +135,23 @@ def data_fingerprint(data_dir: str, memory: Optional[str] = None) -> DataFingerp
 
 
 def _fingerprint(data_dir, memory, names, digest_of, noun):
-    directory = data_dir if storage.is_remote(data_dir) else os.path.realpath(data_dir)
-    readers = _READERS if storage.is_remote(data_dir) else _LOCAL_READERS
+    # What a remote file system does not list may be there all the same.
+    remote = storage.is_remote(data_dir)
+    directory = data_dir if remote else os.path.realpath(data_dir)
     remembered = RememberedDigests(memory)
     look = _look(directory)
     content, done = _file_digest(storage.join(data_dir, features.LABEL_FILE)), 0
-    with concurrent.futures.ThreadPoolExecutor(readers) as pool:
+    with concurrent.futures.ThreadPoolExecutor(_READERS if remote else _LOCAL_READERS) as pool:
         # Looking at a local file takes less time than handing it to a thread.
         map_looks = pool.map if look is _remote_look else map
         while batch := list(itertools.islice(names, _BATCH)):
             states = list(map_looks(lambda name: _state(directory, look, name), batch))
             known = remembered.find(states)
             read = pool.map(
-                lambda name, state, before: before or (state and digest_of(data_dir, name)), batch, states, known
+                lambda name, state, before: before or (digest_of(data_dir, name) if state or name and remote else None),
+                batch,
+                states,
+                known,
             )
             for name, state, before, digest in zip(batch, states, known, read):
                 content.update(digest or (b"missing" if name else b"\0"))

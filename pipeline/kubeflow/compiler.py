@@ -101,7 +101,7 @@ def _compile(configuration: Configuration, schema: str) -> tuple:
             },
             sort_keys=True,
         ),
-        fingerprint_memory=_fingerprint_memory(configuration),
+        fingerprint_memory=os.path.join(configuration.workdir, "image_digests.bin"),
     )
     found = {name: output.future()[0].value for name, output in run_start.outputs.items()}
     for_the_report = found.pop("run_facts")
@@ -128,8 +128,3 @@ def _compile(configuration: Configuration, schema: str) -> tuple:
     )
     defaults = {name: parameter.default for name, parameter in parameters.items()}
     return job["pipelineSpec"], defaults
-
-
-def _fingerprint_memory(configuration: Configuration) -> str:
-    path = os.path.join(configuration.workdir, "image_digests.bin")
-    return "" if "://" in path else path

@@ -5,8 +5,10 @@ import shutil
 import sys
 
 import pytest
+from apache_beam.io import filesystem, localfilesystem
 
-from components.face_example_gen import image_folder
+from components import storage
+from components.face_example_gen import image_folder, tar_shards
 from components.face_example_gen.fingerprint import data_fingerprint
 from schemas.bad_input import BadInput
 
@@ -166,25 +168,64 @@ def test_only_the_image_that_changed_is_read_again(data, memory, opened):
     assert not opened.during(lambda: of(data, memory)) & set(NAMES)
 
 
-def test_remote_images_are_read_again_where_they_changed(data, memory, monkeypatch):
-    read = []
+@pytest.fixture
+def read(monkeypatch):
+    """The names of the images that were read."""
+    names = []
     read_image = image_folder.read_image
-    monkeypatch.setattr(image_folder, "read_image", lambda *where: read.append(where[1]) or read_image(*where))
+    monkeypatch.setattr(image_folder, "read_image", lambda *where: names.append(where[1]) or read_image(*where))
+    return names
 
-    def read_by(work):
-        del read[:]
-        return work(), sorted(read)
 
+def test_remote_images_are_read_again_where_they_changed(data, memory, read):
     def remote():
-        return of(f"file://{data}", memory)
+        del read[:]
+        return of(f"file://{data}", memory), set(read) - {"missing.jpg"}
 
     before = of(data)
-    assert read_by(remote) == (before, sorted(set(NAMES) - {"missing.jpg"}))
-    assert read_by(remote) == (before, [])
+    assert remote() == (before, set(NAMES) - {"missing.jpg"})
+    assert remote() == (before, set())
     (data / "images" / "c.jpg").write_bytes(b"longer than it was")
-    after, names = read_by(remote)
-    assert names == ["c.jpg"]
+    after, names = remote()
+    assert names == {"c.jpg"}
     assert after == of(data) != before
+
+
+class ListedFileSystem(localfilesystem.LocalFileSystem):
+    """A remote file system that Beam lists; its files lie on the local disk."""
+
+    calls = 0
+
+    @classmethod
+    def scheme(cls):
+        return "listed"
+
+    def split(self, path):
+        return tuple(path.rsplit("/", 1))
+
+    def _list(self, directory):
+        ListedFileSystem.calls += 1
+        local = directory.partition("://")[2]
+        for name in sorted(os.listdir(local)) if os.path.isdir(local) else ():
+            status = os.stat(os.path.join(local, name))
+            yield filesystem.FileMetadata(f"{directory.rstrip('/')}/{name}", status.st_size, status.st_mtime)
+
+
+def test_states_of_remote_images_come_from_listings_where_there_are_any(data, memory, read, monkeypatch):
+    remote = f"listed://{data}"
+    for name in ("open_binary", "read_bytes"):
+        local = getattr(storage, name)
+        monkeypatch.setattr(storage, name, lambda path, local=local: local(path.removeprefix("listed://")))
+    monkeypatch.setattr(storage, "file_state", lambda path: pytest.fail(f"asked for {path} alone"))
+    monkeypatch.setattr(tar_shards, "find", lambda data_dir: [])
+
+    before = of(data)
+    assert of(remote, memory) == before
+    del read[:]
+    ListedFileSystem.calls = 0
+    assert of(remote, memory) == before
+    assert read == ["missing.jpg"], "a file that is not listed may be there all the same"
+    assert ListedFileSystem.calls == 3
 
 
 DAMAGES = {

@@ -1,0 +1,49 @@
+"""Ingestion with one worker and with two, each beside the bare loop."""
+
+import os
+import shutil
+import statistics
+from typing import Iterator
+
+from benchmarks import ingestion, memory
+
+_WORKERS = (1, 2)
+_TIMES = 10
+
+
+def _run(data: str, directory: str, workers: int) -> dict:
+    told = ingestion.ingest(data, directory, workers)
+    shutil.rmtree(directory)
+    return told
+
+
+def measure(data: str, scratch: str, repeats: int) -> Iterator[str]:
+    """Yields rows per second of both numbers of workers on ten times the data set, and how much faster two are.
+
+    One worker is a thread of this process, two are processes of their own. Start-up, which is what ingesting 20 rows takes,
+    is left out: each process imports TensorFlow. The bare loop reads the same files in one process alone.
+    """
+    many = memory.repeated(data, os.path.join(scratch, "many"), _TIMES)
+    small = ingestion.head_of(data, os.path.join(scratch, "small"), ingestion.START_UP_ROWS)
+    bare_file = os.path.join(scratch, "bare.tfrecord")
+    gains = []
+    with ingestion.bare_loop_alone() as run_bare_loop:
+        run_bare_loop(small, bare_file)
+        _run(small, os.path.join(scratch, "warm_up"), 1)
+        for number in range(repeats):
+            seconds = {}
+            for workers in _WORKERS:
+                start_up = _run(small, os.path.join(scratch, f"small{number}_{workers}"), workers)["seconds"]
+                whole = _run(many, os.path.join(scratch, f"whole{number}_{workers}"), workers)
+                seconds[workers] = whole["seconds"] - start_up
+                yield (
+                    f"{whole['rows']} rows, {workers} worker(s): {whole['rows'] / seconds[workers]:.0f} rows/s after "
+                    f"{start_up:.1f} s of start-up"
+                )
+            bare = run_bare_loop(many, bare_file)
+            gains.append(seconds[1] / seconds[2])
+            yield (
+                f"bare loop {whole['rows'] / bare:.0f} rows/s: one worker {bare / seconds[1]:.2f} and two workers "
+                f"{bare / seconds[2]:.2f} of it"
+            )
+    yield f"median: two workers are {statistics.median(gains):.2f} times as fast as one"
