@@ -146,17 +146,16 @@ def _fingerprint(data_dir, memory, names, digest_of, noun):
         map_looks = pool.map if look is _remote_look else map
         while batch := list(itertools.islice(names, _BATCH)):
             states = list(map_looks(lambda name: _state(directory, look, name), batch))
-            known = remembered.find(states)
-            read = pool.map(
-                lambda name, state, before: before or (digest_of(data_dir, name) if state or name and remote else None),
-                batch,
-                states,
-                known,
-            )
-            for name, state, before, digest in zip(batch, states, known, read):
+            digests = remembered.find(states)
+            unknown = [
+                number for number, name in enumerate(batch) if not digests[number] and (states[number] or name and remote)
+            ]
+            read = pool.map(lambda number: digest_of(data_dir, batch[number]), unknown)
+            for number, digest in zip(unknown, read):
+                digests[number] = digest
+            for name, digest in zip(batch, digests):
                 content.update(digest or (b"missing" if name else b"\0"))
-                if state and digest:
-                    remembered.add(state, digest, known=before is not None)
+            remembered.add(zip(states, digests), news=any(states[number] and digests[number] for number in unknown))
             done += len(batch)
             progress.report(f"Fingerprinting the {noun}", done=done, unit=noun)
     if memory is not None:

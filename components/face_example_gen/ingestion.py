@@ -218,7 +218,8 @@ def _further_rows(rows: List[row_checks.Candidate]) -> Iterable[Tuple[str, objec
     first_line_of = {rows[0].file_name: rows[0].line}
     for row in rows[1:]:
         if row.file_name in first_line_of:
-            yield row_checks.REJECTED, row_checks.reject(row, "duplicate_row", f"the row repeats line {first_line_of[row.file_name]}")
+            repeated = f"the row repeats line {first_line_of[row.file_name]}"
+            yield row_checks.REJECTED, row_checks.reject(row, "duplicate_row", repeated)
         else:
             first_line_of[row.file_name] = row.line
             yield _DUPLICATE, row
@@ -229,8 +230,8 @@ class _WriteExamples(_ImagesFn):
 
     A picture that can't be used is rejected with every row that names it: nothing of it is kept that another row could be
     a duplicate of. Where the ages of its rows differ nobody knows which is right, and every row is rejected. Otherwise the
-    first row becomes the example. Takes a group of rows, all that name its pictures; yields the files that it became, each with
-    its split, rejects and a tally of the group.
+    first row becomes the example. Takes a group of rows, all that name its pictures; yields the files that it became, each
+    with its split, rejects and a tally of the group.
     """
 
     def __init__(
@@ -379,9 +380,10 @@ def ingest(
         | "Publish" >> beam.MapTuple(files.publish)
     )
 
-    rejects = (checked[row_checks.REJECTED], hashed[row_checks.REJECTED], written[row_checks.REJECTED]) | "AllRejects" >> beam.Flatten()
+    steps = (checked, hashed, written)
     _ = (
-        rejects
+        [step[row_checks.REJECTED] for step in steps]
+        | "AllRejects" >> beam.Flatten()
         | "RejectLines" >> beam.Map(_csv_line)
         | "WriteRejects"
         >> beam.io.WriteToText(
@@ -389,7 +391,7 @@ def ingest(
         )
     )
     total = (
-        (checked[row_checks.TALLY], hashed[row_checks.TALLY], written[row_checks.TALLY])
+        [step[row_checks.TALLY] for step in steps]
         | "AllTallies" >> beam.Flatten()
         | "SumTallies" >> beam.CombineGlobally(tally.Total())
     )

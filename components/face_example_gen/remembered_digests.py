@@ -1,7 +1,7 @@
 """A file of the hashes of files, found again by what their file systems say of them: 48 bytes for each."""
 
 import hashlib
-from typing import List, Optional, Sequence
+from typing import Iterable, List, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -25,7 +25,7 @@ class RememberedDigests:
         self._path = path
         self._states, self._digests = _read(path)
         self._new_states, self._new_digests = bytearray(), bytearray()
-        self._unknown = False
+        self._news = False
 
     def find(self, states: Sequence[Optional[bytes]]) -> List[Optional[bytes]]:
         """Returns the hash of the file that was in each state, or None."""
@@ -36,11 +36,12 @@ class RememberedDigests:
         found = self._states[places] == wanted
         return [self._digests[place].tobytes() if same else None for place, same in zip(places, found)]
 
-    def add(self, state: bytes, digest: bytes, known: bool) -> None:
-        """Remembers a hash for the next time; `known` says that the last time knew it."""
-        self._new_states += state
-        self._new_digests += digest
-        self._unknown |= not known
+    def add(self, digests: Iterable[Tuple[Optional[bytes], Optional[bytes]]], news: bool) -> None:
+        """Remembers states and hashes for the next time, where both are there; `news` says that `find` lacked some."""
+        whole = [(state, digest) for state, digest in digests if state and digest]
+        self._new_states += b"".join(state for state, _ in whole)
+        self._new_digests += b"".join(digest for _, digest in whole)
+        self._news |= news
 
     def keep(self) -> None:
         """Writes what was added, unless that is what the file holds.
@@ -49,7 +50,7 @@ class RememberedDigests:
             OSError: it can't be written.
         """
         states, places = np.unique(np.frombuffer(bytes(self._new_states), f"S{_STATE}"), return_index=True)
-        if self._path is None or not self._unknown and len(states) == len(self._states):
+        if self._path is None or not self._news and len(states) == len(self._states):
             return
         digests = np.frombuffer(bytes(self._new_digests), np.uint8).reshape(-1, _DIGEST)[places]
         content = states.tobytes() + digests.tobytes()

@@ -21,7 +21,7 @@ _IMAGES = (".jpg", ".jpeg", ".png")
 _BLOCK = 512
 _PIECE = 1 << 20
 # What tarfile raises on damaged headers; not all of it is of its own kind.
-_DAMAGE = (tarfile.TarError, ValueError, IndexError, OverflowError, EOFError)
+_DAMAGE = (tarfile.TarError, ValueError, IndexError, OverflowError, EOFError, RecursionError)
 
 
 class Member(NamedTuple):
@@ -61,8 +61,8 @@ def find(data_dir: str) -> List[str]:
         )
     if compressed and not loose:
         raise BadInput(
-            f"{storage.join(data_dir, compressed[0])}: the tar shard is compressed, so that no image in it can be read without "
-            "all before it. Expected plain .tar files: uncompress it (images hardly grow)."
+            f"{storage.join(data_dir, compressed[0])}: the tar shard is compressed, so that no image in it can be read "
+            "without all before it. Expected plain .tar files: uncompress it (images hardly grow)."
         )
     return shards
 
@@ -97,17 +97,14 @@ class TarShards:
         return storage.read_range(self.path(shard), offset, size)
 
 
-def _kind(info: tarfile.TarInfo) -> str:
-    for is_kind, kind in (
-        (info.isdir(), "Is a directory"),
-        (info.issym(), "a symbolic link in a tar shard; only plain files are read"),
-        (info.islnk(), "a hard link in a tar shard; only plain files are read"),
-        (info.isdev(), "a device in a tar shard; only plain files are read"),
-        (not info.isreg() or info.sparse is not None, f"a member of type {info.type!r} in a tar shard; only plain files are read"),
-    ):
-        if is_kind:
-            return kind
-    return ""
+def _problem(info: tarfile.TarInfo) -> str:
+    if info.isdir():
+        return "Is a directory"
+    if info.isreg() and info.sparse is None:
+        return ""
+    kinds = {tarfile.SYMTYPE: "a symbolic link", tarfile.LNKTYPE: "a hard link"}
+    kind = "a device" if info.isdev() else kinds.get(info.type, f"a member of type {info.type!r}")
+    return f"{kind} in a tar shard; only plain files are read"
 
 
 def _digest(path: str, file, info: tarfile.TarInfo) -> bytes:
@@ -123,22 +120,29 @@ def _digest(path: str, file, info: tarfile.TarInfo) -> bytes:
 
 
 def _infos(path: str, file) -> Iterator[tarfile.TarInfo]:
+    def damaged(offset: int, what: str) -> BadInput:
+        return BadInput(f"{path}: the tar shard has {what} at byte {offset}. Fetch it again.")
+
+    position = 0
     try:
         with tarfile.open(fileobj=file, mode="r:", encoding="utf-8", errors="surrogateescape") as archive:
             while info := archive.next():
                 # It would keep every one.
                 archive.members = []
+                if info.size < 0 or info.offset_data <= position:
+                    raise damaged(info.offset, "a member that leads backwards")
+                position = info.offset_data
                 yield info
             # It takes a damaged header for the end.
             file.seek(archive.offset)
             mark = file.read(_BLOCK)
             if len(mark) < _BLOCK:
-                raise BadInput(f"{path}: the tar shard has no end mark at byte {archive.offset}: it is cut off. Fetch it again.")
+                raise damaged(archive.offset, "no end mark, as if it were cut off,")
             if any(mark):
-                raise BadInput(f"{path}: what stands at byte {archive.offset} is no tar header: it is damaged. Fetch it again.")
+                raise damaged(archive.offset, "no header of a member")
+    except BadInput:
+        raise
     except _DAMAGE as error:
-        if isinstance(error, BadInput):
-            raise
         raise BadInput(f"{path}: not a whole tar file: {error}. Expected a plain .tar of images; fetch it again.") from error
 
 
@@ -160,7 +164,7 @@ def members(path: str, shard: int) -> Iterator[Tuple[str, Member]]:
             if unsafe:
                 refused[unsafe.replace("the file name", "a name")] += 1
                 continue
-            problem = _kind(info)
+            problem = _problem(info)
             digest = b"" if problem else _digest(path, file, info)
             name = posixpath.normpath(info.name)
             for rank, folder in enumerate(image_folder.IMAGE_FOLDERS):

@@ -9,7 +9,8 @@ from components.face_example_gen import label_file
 from schemas.bad_input import BadInput
 
 _LINE_ENDS = ("\n", "\r\n", "\r")
-_FIELDS = ("a.jpg", "", " ", '"q"', '"two\nlines"', '"two\r\nlines"', '"three\r\n\n\rlines"', '""', '"say ""hi"""', 'in"side', "贝", "5")
+_QUOTED = ('"q"', '"two\nlines"', '"two\r\nlines"', '"three\r\n\n\rlines"', '""', '"say ""hi"""')
+_FIELDS = ("a.jpg", "", " ", 'in"side', "贝", "5", *_QUOTED)
 _DAMAGE = ('"open', '"shut" too early', "nul\0", "\udcff", '""" odd', "y" * 70)
 
 

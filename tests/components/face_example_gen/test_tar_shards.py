@@ -36,7 +36,8 @@ def folder(tmp_path) -> pathlib.Path:
 
 
 def labels(directory, *names):
-    (directory / "labels.csv").write_text("file_name,real_age\n" + "".join(f"{name},{30 + n}\n" for n, name in enumerate(names)))
+    rows = "".join(f"{name},{30 + number}\n" for number, name in enumerate(names))
+    (directory / "labels.csv").write_text("file_name,real_age\n" + rows)
 
 
 def records(directory: pathlib.Path):
@@ -112,8 +113,8 @@ def test_members_that_are_no_plain_files_and_names_that_differ_in_content_reject
 
 @pytest.mark.parametrize("form", [tarfile.GNU_FORMAT, tarfile.PAX_FORMAT, tarfile.USTAR_FORMAT])
 def test_a_member_is_read_from_its_place(folder, form):
-    files = {f"images/{number} Zoë.jpg" if form != tarfile.USTAR_FORMAT else f"{number}.jpg": b"%d" % number * 700 for number in range(5)}
-    files["x/" * 60 + ("y" * 90 if form != tarfile.USTAR_FORMAT else "y") + ".jpg"] = b"long"
+    files = {f"images/{number} Zoë.jpg": b"%d" % number * 700 for number in range(5)}
+    files["x/" * 60 + "y" * (90 if form != tarfile.USTAR_FORMAT else 1) + ".jpg"] = b"long"
     sharded(folder, files, 1, format=form)
     shards = tar_shards.TarShards(str(folder), tar_shards.find(str(folder)))
 
@@ -128,12 +129,22 @@ def whole_tar(folder) -> bytes:
     return (folder / "faces-00.tar").read_bytes()
 
 
+def resized(whole: bytes, size: bytes) -> bytes:
+    """Changes the first member's size in its header, with the checksum."""
+    header = bytearray(whole[:512])
+    header[124:136] = size
+    header[148:156] = b" " * 8
+    header[148:156] = b"%06o\0 " % sum(header)
+    return bytes(header) + whole[512:]
+
+
 DAMAGES = {
     "cut off in a member": (lambda whole: whole[:3500], "ends inside 'b.jpg'"),
     "cut off in padding": (lambda whole: whole[: 512 + 2000], "cut off|end of data"),
-    "cut off in a header": (lambda whole: whole[:2700], "no end mark at byte 2560"),
-    "cut off between members": (lambda whole: whole[:2560], "no end mark at byte 2560"),
-    "a damaged header": (lambda whole: whole[:2560] + b"x" * 512 + whole[3072:], "byte 2560 is no tar header"),
+    "cut off in a header": (lambda whole: whole[:2700], "no end mark.* at byte 2560"),
+    "cut off between members": (lambda whole: whole[:2560], "no end mark.* at byte 2560"),
+    "a damaged header": (lambda whole: whole[:2560] + b"x" * 512 + whole[3072:], "no header of a member at byte 2560"),
+    "a negative size": (lambda whole: resized(whole, b"\xff" * 11 + b"\x00\x00"[:1]), "leads backwards|not a whole tar file"),
     "no tar at all": (lambda whole: b"this is a letter " * 100, "not a whole tar file"),
     "empty": (lambda whole: b"", "not a whole tar file"),
 }
