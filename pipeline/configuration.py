@@ -9,6 +9,7 @@ import yaml
 
 from components.age_evaluator.settings import EvaluatorSettings
 from components.trainer.settings import TrainerSettings
+from pipeline import beam_options
 from pipeline.kubeflow.settings import KubeflowSettings
 from schemas import features
 from schemas.bad_input import BadInput
@@ -80,11 +81,18 @@ class Beam(_Section):
 
     Attributes:
         runner: the Beam runner of ingestion, statistics and evaluation.
-        options: further Beam options, such as `direct_num_workers: 2`.
+        options: what the runner is told, such as `direct_num_workers: 2`; `pipeline.beam_options` lists all of it.
     """
 
-    runner: Literal["DirectRunner"] = "DirectRunner"
-    options: Dict[str, Any] = {}
+    runner: Literal["DirectRunner", "FlinkRunner", "SparkRunner", "DataflowRunner"] = "DirectRunner"
+    options: Dict[str, Any] = pydantic.Field({}, validate_default=True)
+
+    @pydantic.field_validator("options")
+    @classmethod
+    def _known_to_the_runner(cls, options, info):
+        if "runner" in info.data:
+            beam_options.check(info.data["runner"], options)
+        return options
 
 
 class Serving(_Section):
@@ -119,8 +127,7 @@ class Configuration(_Section):
 
     def beam_args(self) -> List[str]:
         """Returns the command line of Beam's pipelines."""
-        options = {"direct_running_mode": "in_memory", "direct_num_workers": 1, **self.beam.options}
-        return [f"--runner={self.beam.runner}"] + [f"--{name}={value}" for name, value in options.items()]
+        return beam_options.arguments(self.beam.runner, self.beam.options)
 
 
 def _shown(value: Any) -> str:

@@ -20,6 +20,7 @@ from pipeline.inert_text import inert, inert_lines
 # What goes on in a stage, and what was done.
 _IN_PLAIN_WORDS = {
     run_display.LOADING: ("Loading TensorFlow and TFX", "TensorFlow and TFX loaded"),
+    run_display.CHECKING: ("Asking the cluster's workers for their versions", "cluster ready, its workers fit"),
     "FaceExampleGen": ("Turning the photographs into examples", "photographs turned into examples"),
     "AgeSchemaGen": ("Laying down what the data must look like", "schema laid down"),
     "StatisticsGen": ("Computing statistics of the data", "statistics of the data computed"),

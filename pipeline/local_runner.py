@@ -1,4 +1,4 @@
-"""Runs the pipeline on this machine: TFX's LocalDagRunner and Beam's DirectRunner in one process."""
+"""Runs the pipeline from this machine: TFX's LocalDagRunner, and Beam here or on a cluster."""
 
 import contextlib
 import ctypes
@@ -13,7 +13,7 @@ import threading
 import time
 from typing import Any, Callable, Dict, Optional, Sequence, TextIO
 
-from components import progress, storage, verdict
+from components import beam_check, progress, storage, verdict
 from pipeline import run_display, run_facts
 from pipeline.configuration import Configuration
 from schemas.bad_input import BadInput
@@ -252,6 +252,13 @@ def _run_graph(
         stages.stage = None
         absl_logging.set_verbosity(absl_logging.INFO)
         metadata_store.check(graph.metadata_path(configuration.workdir))
+        if configuration.beam.runner in beam_check.RUNNERS:
+            stages.stage = run_display.CHECKING
+            started = time.monotonic()
+            display.began(run_display.CHECKING)
+            beam_check.check(configuration.beam_args())
+            display.ended(run_display.CHECKING, time.monotonic() - started, False)
+            stages.stage = None
         compiled = compiler.Compiler().compile(graph.build(configuration, facts))
         # The metadata store then knows the run by the name that its report has.
         runtime_parameter_utils.substitute_runtime_parameter(

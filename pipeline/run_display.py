@@ -11,6 +11,7 @@ from components.progress import Progress
 from pipeline.inert_text import inert, inert_lines
 
 LOADING = "Loading TensorFlow and TFX"
+CHECKING = "Looking at the cluster"
 FROM_THE_CACHE = "from the cache"
 
 _SECONDS_BETWEEN_LINES = 30

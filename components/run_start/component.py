@@ -49,8 +49,8 @@ class RunStart(base_component.BaseComponent):
         epochs: replaces the Trainer's setting.
         learning_rate: likewise.
         max_mae: replaces the Evaluator's setting, years.
-        settings: JSON with `schema_text`, `configuration` (the run's, as compiled) and `run_facts` (those that are known
-            when compiling).
+        settings: JSON with `schema_text`, `configuration` (the run's, as compiled), `beam_args` (the command line of Beam's
+            pipelines) and `run_facts` (those that are known when compiling).
         fingerprint_memory: path of the file that remembers the last fingerprint; empty for none.
     """
 

@@ -6,7 +6,7 @@ from absl import logging
 from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 
-from components import recipe, run_parameters, storage
+from components import beam_check, recipe, run_parameters, storage
 from components.age_evaluator.settings import EvaluatorSettings
 from components.champion import serving_directory
 from components.trainer.settings import TrainerSettings
@@ -42,16 +42,18 @@ def _with_parameters(configuration: dict, exec_properties: dict) -> dict:
 
 
 class Executor(base_executor.BaseExecutor):
-    """Fingerprints the data and looks up the champion."""
+    """Looks at the cluster that Beam shall run on, fingerprints the data and looks up the champion."""
 
     def Do(self, input_dict, output_dict, exec_properties):
         """Writes one value to each output.
 
         Raises:
-            BadInput: a parameter is out of range, or the data directory, the label file or the weights file can't be used.
+            BadInput: a parameter is out of range, or the data directory, the label file, the weights file or the cluster that
+                Beam shall run on can't be used.
         """
         settings = json.loads(exec_properties["settings"])
         configuration = _with_parameters(settings["configuration"], exec_properties)
+        beam_check.check(settings["beam_args"])
         found = recipe.find_out(
             configuration["data"]["dir"],
             exec_properties["fingerprint_memory"] or None,

@@ -97,6 +97,7 @@ def _compile(configuration: Configuration, schema: str) -> tuple:
             {
                 "schema_text": schema,
                 "configuration": graph.shown_configuration(configuration),
+                "beam_args": configuration.beam_args(),
                 "run_facts": {**json.loads(graph.facts_for_the_report(configuration, known)), "metadata_path": None},
             },
             sort_keys=True,
