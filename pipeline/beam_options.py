@@ -70,6 +70,9 @@ _NEEDED = {
 }
 _LONGEST = 1000
 _POOL = "localhost:50000"
+# Workers are kept for so long between the stages of a job, each of which would load TensorFlow again. A worker that died is
+# kept too: the cluster must wait longer than that before it tries again.
+_KEPT = 8_000
 # TFX packs itself into 42 MB below /tmp, in every step that uses Beam and for good, unless it hears that the workers have it.
 _WORKERS_HAVE_THE_PROJECT = "age-pipeline"
 
@@ -127,7 +130,7 @@ def arguments(runner: str, options: Dict[str, Any]) -> List[str]:
         several = given["direct_num_workers"] != 1
         given.setdefault("direct_running_mode", "multi_processing" if several else "in_memory")
     elif OPTIONS[runner] is not OPTIONS["DataflowRunner"] and given.get("environment_type") != "LOOPBACK":
-        given = {"environment_type": "EXTERNAL", "environment_config": _POOL, **given}
+        given = {"environment_type": "EXTERNAL", "environment_config": _POOL, "environment_cache_millis": _KEPT, **given}
     words = [f"--runner={runner}"]
     for name, value in given.items():
         if isinstance(value, bool):

@@ -33,7 +33,7 @@ _IN_PLAIN_WORDS = {
     "Pusher": ("Pushing the model if it is blessed", "done as the evaluation said"),
     "BlessingReport": ("Writing the report", "report written"),
 }
-_SHOWN_NAMES = {run_display.LOADING: "Libraries"}
+_SHOWN_NAMES = {run_display.CHECKING: "Cluster", run_display.LOADING: "Libraries"}
 _NAME_WIDTH = 16
 _NARROW = 64
 _WIDEST = 110

@@ -234,14 +234,18 @@ def _run_graph(
     interrupted: threading.Event,
 ) -> Dict[str, Any]:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    started = time.monotonic()
-    display.began(run_display.LOADING)
     from absl import logging as absl_logging
 
     stages = _StageLines(display)
-    stages.stage = run_display.LOADING
     absl_logging.get_absl_logger().addHandler(stages)
     try:
+        if configuration.beam.runner in beam_check.RUNNERS:
+            stages.stage, started = run_display.CHECKING, time.monotonic()
+            display.began(run_display.CHECKING)
+            beam_check.check(configuration.beam_args())
+            display.ended(run_display.CHECKING, time.monotonic() - started, False)
+        stages.stage, started = run_display.LOADING, time.monotonic()
+        display.began(run_display.LOADING)
         from tfx.dsl.compiler import compiler, constants
         from tfx.orchestration.local import local_dag_runner
         from tfx.orchestration.portable import runtime_parameter_utils
@@ -252,13 +256,6 @@ def _run_graph(
         stages.stage = None
         absl_logging.set_verbosity(absl_logging.INFO)
         metadata_store.check(graph.metadata_path(configuration.workdir))
-        if configuration.beam.runner in beam_check.RUNNERS:
-            stages.stage = run_display.CHECKING
-            started = time.monotonic()
-            display.began(run_display.CHECKING)
-            beam_check.check(configuration.beam_args())
-            display.ended(run_display.CHECKING, time.monotonic() - started, False)
-            stages.stage = None
         compiled = compiler.Compiler().compile(graph.build(configuration, facts))
         # The metadata store then knows the run by the name that its report has.
         runtime_parameter_utils.substitute_runtime_parameter(

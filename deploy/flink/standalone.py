@@ -12,6 +12,7 @@ started and nothing else. Needs Java 17 and Maven.
 
 import argparse
 import contextlib
+import functools
 import hashlib
 import importlib.metadata
 import json
@@ -37,8 +38,9 @@ _JAVA = "17"
 _READY_SECONDS = 90
 
 # Two slots each: a job of two workers has one in each TaskManager, and room on the other one when one dies.
-# 512 MiB of network memory: with less, TFDV's graph asks for more buffers than there are. Parent first: a job brings Beam's
-# jars along, and when it ends its class loader goes, while threads that still close its workers look for classes.
+# A shuffle wants 512 buffers of 32 KiB unless told otherwise, and TFDV's graph has dozens of shuffles. The delay before a job is
+# tried again is longer than Beam keeps a dead worker (pipeline/beam_options.py). Parent first: a job brings Beam's jars along,
+# and when it ends its class loader goes, while threads that still close its workers look for classes.
 _FLINK = """
 jobmanager.rpc.address: localhost
 jobmanager.bind-host: localhost
@@ -67,7 +69,8 @@ heartbeat.rpc-failure-threshold: 2
 heartbeat.timeout: 30000
 restart-strategy.type: fixed-delay
 restart-strategy.fixed-delay.attempts: 3
-restart-strategy.fixed-delay.delay: 2s
+restart-strategy.fixed-delay.delay: 10s
+taskmanager.network.sort-shuffle.min-buffers: 64
 classloader.resolve-order: parent-first
 io.tmp.dirs: {directory}/tmp
 """
@@ -88,7 +91,7 @@ _JAVA_OPTIONS = [
 ]
 
 
-_CLUSTER_ONLY = ("flink-rpc-akka-loader", "flink-shaded-zookeeper", "flink-shaded-asm", "byte-buddy")
+_CLUSTER_ONLY = ("flink-rpc-akka-loader", "flink-shaded-zookeeper")
 
 
 class Refused(Exception):
@@ -128,6 +131,7 @@ def fetch_jars(directory: pathlib.Path) -> pathlib.Path:
     jars = directory / f"jars-{beam}"
     if jars.is_dir():
         return jars
+    directory.mkdir(parents=True, exist_ok=True)
     if shutil.which("mvn") is None:
         raise Refused("There is no mvn here, which downloads Flink and Beam's runner: install Maven (apt install maven).")
     print(f"Downloading Flink and Beam {beam}'s runner with Maven (120 MB; minutes the first time) ...", flush=True)
@@ -177,10 +181,14 @@ class Cluster:
     Args:
         directory: where jars, configuration, logs and process ids are.
         ports: by the names of `PORTS`.
+        jars: where the directory of jars is, or goes; `directory` unless given.
     """
 
-    def __init__(self, directory: pathlib.Path, ports: Optional[Dict[str, int]] = None):
+    def __init__(
+        self, directory: pathlib.Path, ports: Optional[Dict[str, int]] = None, jars: Optional[pathlib.Path] = None
+    ):
         self.directory = directory.absolute()
+        self._jars = (jars or directory).absolute()
         self.ports = {**PORTS, **(ports or {})}
 
     @property
@@ -189,12 +197,14 @@ class Cluster:
 
     def pid(self, name: str) -> Optional[int]:
         """Returns the process id of what `up` started under a name and still runs."""
+        noted = self._noted(name)
+        # A process id may belong to another process by now; the time at which it began tells.
+        return noted["pid"] if noted and noted["began"] == _began(noted["pid"]) else None
+
+    def _noted(self, name: str) -> dict:
         with contextlib.suppress(OSError, ValueError):
-            noted = json.loads((self.directory / f"{name}.pid").read_text())
-            # A process id may belong to another process by now; the time at which it began tells.
-            if noted["began"] == _began(noted["pid"]):
-                return noted["pid"]
-        return None
+            return json.loads((self.directory / f"{name}.pid").read_text())
+        return {}
 
     def up(self) -> None:
         """Starts what is not running and waits until all of it answers.
@@ -207,7 +217,7 @@ class Cluster:
         if not missing:
             print(self.describe())
             return
-        commands = self._commands(java(), fetch_jars(self.directory))
+        commands = self._commands(java(), fetch_jars(self._jars))
         listening = {"jobmanager": ("rest", "rpc"), "job-server": ("job", "artifact"), "worker-pool": ("worker",)}
         for name in missing:
             for port in listening.get(name, ()):
@@ -250,7 +260,10 @@ class Cluster:
         }  # fmt: skip
 
     def _start(self, name: str, command: List[str]) -> None:
-        with open(self.directory / f"{name}.log", "ab") as log:
+        identity = f"{name}-{time.time_ns():x}"
+        if name.startswith("taskmanager"):
+            command = [*command, f"-Dtaskmanager.resource-id={identity}"]
+        with open(self.directory / f"{name}.log", "wb") as log:
             process = subprocess.Popen(
                 command,
                 cwd=self.directory,
@@ -260,14 +273,19 @@ class Cluster:
                 stderr=log,
                 start_new_session=True,
             )
-        (self.directory / f"{name}.pid").write_text(json.dumps({"pid": process.pid, "began": _began(process.pid)}))
+        (self.directory / f"{name}.pid").write_text(json.dumps({"pid": process.pid, "began": _began(process.pid), "id": identity}))
 
     def _signs(self) -> Dict[str, Callable[[], bool]]:
         """Returns what tells that each process is ready, in the order in which they become so."""
-        registered = {name: lambda: self.overview().get("taskmanagers", 0) >= TASK_MANAGERS for name in self.names[1:-2]}
+
+        def registered(name):
+            # The cluster may not have missed one that died yet, so that counting them tells nothing.
+            known = [manager["id"] for manager in self.rest("/taskmanagers").get("taskmanagers", [])]
+            return self._noted(name)["id"] in known
+
         return {
             "jobmanager": lambda: bool(self.overview()),
-            **registered,
+            **{name: functools.partial(registered, name) for name in self.names if name.startswith("taskmanager")},
             "job-server": lambda: _answers(self.ports["job"]),
             "worker-pool": lambda: _answers(self.ports["worker"]),
         }
