@@ -33,7 +33,7 @@ RUN_OPTIONS = --config $(call quote,CONFIG) \
 	$(foreach override,$(value SET),--set '$(subst ','\'',$(override))')
 
 MAKEFLAGS += --no-print-directory
-.PHONY: help setup run test test-current test-containers bench lock image-tree clean
+.PHONY: help setup run test test-current test-containers test-flink flink-up flink-down bench lock image-tree clean
 
 help: ## List the targets and their parameters
 	@echo 'Targets:'
@@ -55,6 +55,15 @@ test-current: ## Run the tests on the current stack in a Debian 13 tree TREE= (n
 
 test-containers: setup ## Run the containers of the pipeline compiled for Kubeflow, one by one, on this machine
 	@$(BIN)/python -m pytest -m containers tests/kubeflow/test_containers.py $(value ARGS)
+
+test-flink: setup ## Run the data steps on a Flink cluster of this machine (needs Java 17 and Maven)
+	@$(BIN)/python -m pytest -m flink tests/flink $(value ARGS)
+
+flink-up: setup ## Start Flink, Beam's job server and a pool of workers on this machine (needs Java 17 and Maven)
+	@$(BIN)/python deploy/flink/standalone.py up $(value ARGS)
+
+flink-down: setup ## Stop what flink-up started
+	@$(BIN)/python deploy/flink/standalone.py down $(value ARGS)
 
 bench: setup ## Measure ingestion and training side by side
 	@$(BIN)/python -m benchmarks $(value ARGS)

@@ -1,0 +1,94 @@
+"""What is found out about a real cluster before a run begins."""
+
+import contextlib
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import time
+
+import pytest
+
+from components import beam_check
+from pipeline import configuration
+from schemas.bad_input import BadInput
+from tests.flink.conftest import CHECKOUT, free_ports, overrides, wait_until
+
+pytestmark = pytest.mark.flink
+
+
+def check(cluster, *more, seconds=beam_check.SECONDS, without=""):
+    arguments = configuration.load(None, [*overrides(cluster), *more]).beam_args()
+    beam_check.check([word for word in arguments if not (without and word.startswith(without))], seconds)
+
+
+def complaint(cluster, *more, **how):
+    began = time.monotonic()
+    with pytest.raises(BadInput) as caught:
+        check(cluster, *more, **how)
+    assert "\n" not in str(caught.value) and time.monotonic() - began < 65
+    return str(caught.value)
+
+
+@contextlib.contextmanager
+def pool_of(project: pathlib.Path):
+    """The address of a worker pool that runs from another directory than this project's."""
+    (port,) = free_ports(1)
+    command = [sys.executable, "-m", "pipeline.beam_worker_pool", f"--port={port}"]
+    with open(project / "log", "wb") as log:
+        pool = subprocess.Popen(
+            command, cwd=project, env={**os.environ, "PYTHONPATH": str(project)}, stdout=log, stderr=log
+        )
+    try:
+        wait_until(lambda: b"Starting workers" in (project / "log").read_bytes(), 60, "the pool's start")
+        yield f"beam.options.environment_config=localhost:{port}"
+    finally:
+        pool.terminate()
+        pool.wait()
+
+
+@pytest.fixture
+def copy(tmp_path) -> pathlib.Path:
+    for package in ("components", "pipeline", "schemas"):
+        shutil.copytree(CHECKOUT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
+    return tmp_path
+
+
+def test_cluster_that_is_fit_and_then_a_pool_that_has_gone(cluster):
+    check(cluster)
+    (port,) = free_ports(1)
+    said = complaint(cluster, f"beam.options.environment_config=localhost:{port}")
+    assert f"no pool of Python workers answers the cluster at localhost:{port}" in said
+
+
+def test_workers_without_the_project(cluster, copy):
+    shutil.rmtree(copy / "components")
+    (copy / "components.py").write_text("")
+    with pool_of(copy) as address:
+        said = complaint(cluster, address)
+    assert "can't import the project: ImportError: cannot import name 'beam_check' from 'components'" in said
+
+
+def test_workers_with_another_version_of_the_project(cluster, copy):
+    with open(copy / "components" / "storage.py", "a") as file:
+        file.write("# changed\n")
+    with pool_of(copy) as address:
+        assert "have another version of the project" in complaint(cluster, address)
+
+
+def test_cluster_without_enough_slots(cluster):
+    total = cluster.overview()["slots-total"]
+    said = complaint(cluster, "beam.options.parallelism=9")
+    assert f"{total} of {total} slots free" in said and "the run needs 9" in said
+
+
+def test_job_that_waits_for_slots_is_given_up(cluster):
+    """Without Flink's address nobody can ask it; the job server still can cancel."""
+    said = complaint(cluster, "beam.options.parallelism=9", without="--flink_master", seconds=25)
+    assert "did not finish a job of a few elements within 25 s" in said
+    wait_until(
+        lambda: not any(job["state"] in ("CREATED", "RUNNING") for job in cluster.rest("/jobs/overview")["jobs"]),
+        30,
+        "giving the job up",
+    )
