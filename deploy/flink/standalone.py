@@ -68,7 +68,7 @@ heartbeat.interval: 1000
 heartbeat.rpc-failure-threshold: 2
 heartbeat.timeout: 30000
 restart-strategy.type: fixed-delay
-restart-strategy.fixed-delay.attempts: 3
+restart-strategy.fixed-delay.attempts: 5
 restart-strategy.fixed-delay.delay: 10s
 taskmanager.network.sort-shuffle.min-buffers: 64
 classloader.resolve-order: parent-first

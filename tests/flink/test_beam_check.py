@@ -85,8 +85,8 @@ def test_cluster_without_enough_slots(cluster):
 
 def test_job_that_waits_for_slots_is_given_up(cluster):
     """Without Flink's address nobody can ask it; the job server still can cancel."""
-    said = complaint(cluster, "beam.options.parallelism=9", without="--flink_master", seconds=25)
-    assert "did not finish a job of a few elements within 25 s" in said
+    said = complaint(cluster, "beam.options.parallelism=9", without="--flink_master", seconds=12)
+    assert "did not finish a job of a few elements within 12 s" in said
     wait_until(
         lambda: not any(job["state"] in ("CREATED", "RUNNING") for job in cluster.rest("/jobs/overview")["jobs"]),
         30,

@@ -9,6 +9,7 @@ from google.protobuf import json_format
 from kfp import components as kfp_components
 from kfp.client import client as kfp_client
 from kfp.kubernetes import kubernetes_executor_config_pb2
+from tfx.orchestration.kubeflow.v2.container import kubeflow_v2_run_executor
 
 from pipeline import configuration
 from pipeline.kubeflow import compiler, specification
@@ -232,3 +233,24 @@ def test_a_step_says_what_the_default_does_not():
 def test_yaml_repeats_instead_of_referring():
     shared = {"a": 1}
     assert "&" not in specification.as_yaml({"x": shared, "y": shared}, {})
+
+
+FLINK = {"runner": "FlinkRunner", "options": {"job_endpoint": "age-beam-job-server:8099", "parallelism": 4}}
+
+
+def test_every_step_that_uses_beam_is_told_where_it_runs():
+    text = compiled(f"beam={json.dumps(FLINK)}")
+    told = configuration.load(CONFIG, [f"beam={json.dumps(FLINK)}"], for_cluster=True).beam_args()
+    _, deployment = launcher.parse(text)
+    of_step = {name: list(executor.container.args) for name, executor in deployment.executors.items()}
+    for step in ("FaceExampleGen", "StatisticsGen", "AgeEvaluator"):
+        arguments = of_step[f"{step}_executor"]
+        position = arguments.index(told[0])
+        assert arguments[position : position + len(told)] == told
+        # What TFX's entry point makes of them: all of them go to Beam, and none is taken for one of its own.
+        _, left = kubeflow_v2_run_executor._parse_flags([argument for argument in arguments])
+        assert set(told) <= set(left)
+    # The step that looks at the cluster beforehand knows it too.
+    tasks = list(yaml.safe_load_all(text))[0]["root"]["dag"]["tasks"]
+    settings = json.loads(tasks["RunStart"]["inputs"]["parameters"]["settings"]["runtimeValue"]["constant"])
+    assert settings["beam_args"] == told
