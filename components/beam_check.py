@@ -3,6 +3,7 @@
 A job sent to a cluster that lacks something waits, for minutes or for ever. This ends within a minute, in one sentence.
 """
 
+import contextlib
 import hashlib
 import importlib.metadata
 import json
@@ -11,8 +12,8 @@ import socket
 import sys
 import threading
 import time
-import urllib.error
 import urllib.request
+import uuid
 from typing import Any, Dict, List, Optional
 
 from schemas.bad_input import BadInput
@@ -78,21 +79,29 @@ def check(arguments: List[str], seconds: float = SECONDS) -> None:
     if options.get("runner") not in RUNNERS:
         return
     deadline = time.monotonic() + seconds
-    _require_job_server(options["job_endpoint"])
-    if "flink_master" in options:
-        _require_free_slots(options["flink_master"], int(options.get("parallelism") or 1), deadline)
+    endpoint, pool = options["job_endpoint"], options.get("environment_config", "this process")
+    _require_job_server(endpoint)
+    flink = _Flink(options["flink_master"]) if "flink_master" in options else None
+    if flink:
+        flink.require_free_slots(int(options.get("parallelism") or 1), deadline)
     job = _Job(arguments)
-    job.thread.join(max(0, deadline - time.monotonic()))
-    pool = options.get("environment_config", "this process")
-    if job.thread.is_alive():
-        job.cancel()
+    # Flink tries a job again that failed, for longer than anybody wants to wait, and tells Beam nothing until it gives up.
+    while job.is_alive() and time.monotonic() < deadline:
+        job.join(min(1, max(0, deadline - time.monotonic())))
+        failure = flink.failure(job.name) if flink and job.is_alive() else None
+        if failure:
+            flink.cancel(job.name)
+            raise _told(failure, endpoint, pool)
+    if job.is_alive():
+        if flink:
+            flink.cancel(job.name)
         raise BadInput(
-            f"The cluster behind Beam's job server {options['job_endpoint']} did not finish a job of a few elements within "
-            f"{seconds:g} s. Either it has no free slots (its web interface tells), or its TaskManagers wait for workers from "
-            f"{pool} (beam.options.environment_config)."
+            f"The cluster behind Beam's job server {endpoint} did not finish a job of a few elements within {seconds:g} s. Either "
+            f"it has no free slots (its web interface tells), or it waits for workers from {pool} "
+            "(beam.options.environment_config)."
         )
     if job.error is not None:
-        raise _failure(job.error, options["job_endpoint"], pool)
+        raise _told(str(job.error) or type(job.error).__name__, endpoint, pool)
     _require_the_same(job.found, pool)
 
 
@@ -108,78 +117,105 @@ def _require_job_server(endpoint: str) -> None:
         ) from error
 
 
-def _require_free_slots(master: str, needed: int, deadline: float) -> None:
-    """Waits a little for slots: a job that has just ended gives its own back a moment later."""
-    deadline = min(deadline, time.monotonic() + _SLOT_SECONDS)
-    while True:
+class _Flink:
+    """Flink's REST interface.
+
+    Args:
+        master: its address, `host:port`.
+    """
+
+    def __init__(self, master: str):
+        self._master = master
+
+    def _ask(self, path: str, method: str = "GET") -> Dict[str, Any]:
+        request = urllib.request.Request(f"http://{self._master}{path}", method=method)
         try:
-            with urllib.request.urlopen(f"http://{master}/overview", timeout=_REACH_SECONDS) as answer:
-                overview = json.load(answer)
-                free, total, managers = (overview[key] for key in ("slots-available", "slots-total", "taskmanagers"))
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            reason = getattr(error, "reason", error)
+            with urllib.request.urlopen(request, timeout=_REACH_SECONDS) as answer:
+                return json.load(answer)
+        except (OSError, ValueError) as error:
             raise BadInput(
-                f"beam.options.flink_master: Flink does not answer at http://{master}/overview ({reason}). Start the cluster "
-                "(on one machine: make flink-up), or correct the address."
+                f"beam.options.flink_master: Flink does not answer at http://{self._master}{path} "
+                f"({getattr(error, 'reason', error)}). Start the cluster (on one machine: make flink-up), or correct the address."
             ) from error
-        if free >= needed:
-            return
-        if total < needed or time.monotonic() > deadline:
-            raise BadInput(
-                f"The Flink cluster at {master} has {free} of {total} slots free, on {managers} TaskManagers, and the run needs "
-                f"{needed} (beam.options.parallelism). Wait for other jobs to end, add TaskManagers, or lower the parallelism."
-            )
-        time.sleep(0.5)
+
+    def require_free_slots(self, needed: int, deadline: float) -> None:
+        """Waits a little for slots: a job that has just ended gives its own back a moment later."""
+        deadline = min(deadline, time.monotonic() + _SLOT_SECONDS)
+        while True:
+            overview = self._ask("/overview")
+            free, total, managers = (overview.get(key, 0) for key in ("slots-available", "slots-total", "taskmanagers"))
+            if free >= needed:
+                return
+            if total < needed or time.monotonic() > deadline:
+                raise BadInput(
+                    f"The Flink cluster at {self._master} has {free} of {total} slots free, on {managers} TaskManagers, and the "
+                    f"run needs {needed} (beam.options.parallelism). Wait for other jobs to end, add TaskManagers, or lower the "
+                    "parallelism."
+                )
+            time.sleep(0.5)
+
+    def _id(self, job_name: str) -> Optional[str]:
+        return next((job["jid"] for job in self._ask("/jobs/overview")["jobs"] if job["name"] == job_name), None)
+
+    def failure(self, job_name: str) -> Optional[str]:
+        """Returns the stack trace of a job's first failure, if it has failed so far."""
+        job = self._id(job_name)
+        entries = self._ask(f"/jobs/{job}/exceptions")["exceptionHistory"]["entries"] if job else []
+        return entries[-1]["stacktrace"] if entries else None
+
+    def cancel(self, job_name: str) -> None:
+        """Cancels a job in the background, also one that arrives a little later."""
+
+        def cancel():
+            deadline = time.monotonic() + SECONDS
+            with contextlib.suppress(BadInput):
+                while (job := self._id(job_name)) is None and time.monotonic() < deadline:
+                    time.sleep(1)
+                if job:
+                    self._ask(f"/jobs/{job}?mode=cancel", "PATCH")
+
+        threading.Thread(target=cancel, daemon=True).start()
 
 
-class _Job:
+class _Job(threading.Thread):
     """The probe on its way: in a thread, because a job server that does not answer would keep whoever waits for it."""
 
     def __init__(self, arguments: List[str]):
+        super().__init__(name=f"age-beam-check-{uuid.uuid4().hex[:12]}", daemon=True)
         self.found: List[Dict[str, str]] = []
         self.error: Optional[BaseException] = None
         self._arguments = arguments
-        self._result: Any = None
-        self.thread = threading.Thread(target=self._run, daemon=True)
-        self.thread.start()
+        self.start()
 
-    def _run(self):
+    def run(self):
         import apache_beam as beam
         from apache_beam.metrics import MetricsFilter
         from apache_beam.options.pipeline_options import PipelineOptions
 
         try:
             # Without this experiment Beam lists the installed packages first.
-            options = PipelineOptions([*self._arguments, "--experiments=disable_logging_submission_environment"])
+            more = [f"--job_name={self.name}", "--experiments=disable_logging_submission_environment"]
+            options = PipelineOptions([*self._arguments, *more])
             elements = 4 * max(1, int(options.get_all_options().get("parallelism") or 1))
             pipeline = beam.Pipeline(options=options)
-            _ = (
-                pipeline
-                | beam.Create([_PROBE] * elements, reshuffle=False)
-                | beam.Reshuffle()
-                | beam.Map(exec, {})
-            )
-            self._result = pipeline.run()
-            self._result.wait_until_finish()
-            counters = self._result.metrics().query(MetricsFilter().with_namespace(_COUNTED))["counters"]
+            probes = pipeline | beam.Create([_PROBE] * elements, reshuffle=False) | beam.Reshuffle()
+            _ = probes | beam.Map(exec, {})
+            result = pipeline.run()
+            result.wait_until_finish()
+            counters = result.metrics().query(MetricsFilter().with_namespace(_COUNTED))["counters"]
             self.found = [json.loads(counter.key.metric.name) for counter in counters]
         except BaseException as error:
             self.error = error
 
-    def cancel(self) -> None:
-        """Asks the job server to give the job up, without waiting for it."""
-        if self._result is not None:
-            threading.Thread(target=self._result.cancel, daemon=True).start()
 
-
-def _failure(error: BaseException, endpoint: str, pool: str) -> BadInput:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
-    text = " ".join(lines)
-    if "UNAVAILABLE" in text and "grpc_status" not in text:
+def _told(failure: str, endpoint: str, pool: str) -> BadInput:
+    """Returns the sentence for what went wrong in the probe: the text of an exception, or Java's stack trace."""
+    if "BeamFnExternalWorkerPool" in failure or "UNAVAILABLE: io exception" in failure:
         return BadInput(
             f"beam.options.environment_config: no pool of Python workers answers the cluster at {pool}. Start one beside each "
             "TaskManager (on one machine: make flink-up), or correct the address."
         )
+    lines = [line.strip() for line in failure.splitlines() if line.strip() and not line.lstrip().startswith(("at ", "..."))]
     return BadInput(f"The job server {endpoint} took a job of a few elements, and it failed: {lines[-1][:500]}")
 
 

@@ -64,7 +64,7 @@ OPTIONS: Dict[str, Dict[str, Any]] = {
 }
 _NEEDED = {
     "DirectRunner": (),
-    "FlinkRunner": ("job_endpoint",),
+    "FlinkRunner": ("job_endpoint", "flink_master"),
     "SparkRunner": ("job_endpoint",),
     "DataflowRunner": ("project", "region", "temp_location", "sdk_container_image"),
 }

@@ -235,7 +235,10 @@ def test_yaml_repeats_instead_of_referring():
     assert "&" not in specification.as_yaml({"x": shared, "y": shared}, {})
 
 
-FLINK = {"runner": "FlinkRunner", "options": {"job_endpoint": "age-beam-job-server:8099", "parallelism": 4}}
+FLINK = {
+    "runner": "FlinkRunner",
+    "options": {"job_endpoint": "age-beam-job-server:8099", "flink_master": "age-flink-rest:8081", "parallelism": 4},
+}
 
 
 def test_every_step_that_uses_beam_is_told_where_it_runs():
@@ -248,7 +251,7 @@ def test_every_step_that_uses_beam_is_told_where_it_runs():
         position = arguments.index(told[0])
         assert arguments[position : position + len(told)] == told
         # What TFX's entry point makes of them: all of them go to Beam, and none is taken for one of its own.
-        _, left = kubeflow_v2_run_executor._parse_flags([argument for argument in arguments])
+        _, left = kubeflow_v2_run_executor._parse_flags(arguments)
         assert set(told) <= set(left)
     # The step that looks at the cluster beforehand knows it too.
     tasks = list(yaml.safe_load_all(text))[0]["root"]["dag"]["tasks"]

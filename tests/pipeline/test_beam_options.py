@@ -27,10 +27,11 @@ def test_several_workers_of_the_direct_runner_are_processes():
 
 
 def test_a_job_server_gets_workers_from_a_pool_unless_told_otherwise():
-    told = arguments("FlinkRunner", job_endpoint="flink:8099", parallelism=2)
+    flink = {"job_endpoint": "flink:8099", "flink_master": "flink:8081"}
+    told = arguments("FlinkRunner", **flink, parallelism=2)
     assert {"--environment_type=EXTERNAL", "--environment_config=localhost:50000", "--parallelism=2"} <= set(told)
     assert "--environment_config=pool:1" in arguments("SparkRunner", job_endpoint="h:1", environment_config="pool:1")
-    assert not [word for word in arguments("FlinkRunner", job_endpoint="h:1", environment_type="LOOPBACK") if "config" in word]
+    assert not [word for word in arguments("FlinkRunner", **flink, environment_type="LOOPBACK") if "config" in word]
 
 
 def test_lists_repeat_the_option_and_true_is_the_option_alone():
@@ -58,7 +59,7 @@ def test_beam_knows_every_option():
     [
         (["beam.runner=SparkRuner"], "beam.runner is 'SparkRuner'; input should be 'DirectRunner', 'FlinkRunner'"),
         (["beam.options={workers: 2}"], "no option 'workers' is known for DirectRunner; expected some of direct_num_workers"),
-        (["beam.runner=FlinkRunner"], "it lacks job_endpoint, which FlinkRunner needs"),
+        (["beam.runner=FlinkRunner"], "it lacks job_endpoint and flink_master, which FlinkRunner needs"),
         (["beam.runner=DataflowRunner", "beam.options={project: p}"], "it lacks region and temp_location and sdk_container"),
         (["beam.options={direct_num_workers: 2, direct_running_mode: in_memory}"], "in_memory has one worker"),
         (["beam.options={direct_num_workers: true}"], "direct_num_workers is True; expected a whole number"),
@@ -90,4 +91,4 @@ def test_what_does_not_fit_the_runner_is_said(overrides, said):
     ],
 )
 def test_hostile_values_get_nowhere(option, value):
-    assert "beam.options" in complaint("beam.runner=FlinkRunner", f"beam.options={{job_endpoint: 'a:1', '{option}': {value}}}")
+    assert "beam.options is" in complaint("beam.runner=FlinkRunner", f"beam.options={{job_endpoint: 'a:1', flink_master: 'a:2', '{option}': {value}}}")
