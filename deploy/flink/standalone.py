@@ -25,7 +25,6 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 from typing import Callable, Dict, List, Optional
 
@@ -336,7 +335,7 @@ class Cluster:
         if overview:
             lines.append(
                 f"{overview['slots-available']} of {overview['slots-total']} slots free; REST localhost:{self.ports['rest']}, "
-                f"job server localhost:{self.ports['job']}, worker pool localhost:{self.ports['worker']}; logs in {self.directory}"
+                f"job server localhost:{self.ports['job']}, worker pool localhost:{self.ports['worker']}\nLogs: {self.directory}"
             )
         return "\n".join(lines)
 

@@ -417,6 +417,12 @@ class TestExplore:
         assert verdict["data"] == blessed.verdict["data"]
         assert [stage["name"] for stage in verdict["stages"]][-1] == "DataGate"
 
+    def test_two_worker_processes_find_what_one_thread_finds(self, shades, blessed, tmp_path, capsys):
+        status, printed, verdict = self.explore(capsys, shades, tmp_path / "work", "beam.options.direct_num_workers=2")
+
+        assert status == 0 and "from the cache" not in printed
+        assert verdict["data"] == blessed.verdict["data"]
+
     def test_labels_without_images_are_described_and_the_gate_would_stop(self, shades, tmp_path, capsys):
         (tmp_path / "data").mkdir()
         shutil.copy(shades / "labels.csv", tmp_path / "data")
