@@ -50,6 +50,17 @@ def _record_metrics(evaluation_dir: str, artifact) -> None:
                 artifact.set_float_custom_property(name + where, metrics[name])
 
 
+def _keep_the_cache_key_of_both_stacks(blessing) -> None:
+    """Drops the models' ids, which the metadata store knows anyway, beside the properties with their URIs.
+
+    TFX's cache hashes the artifacts that a step is given as protobuf serializes them. Of two keys of which one begins
+    with the other (`current_model`, `current_model_id`), protobuf 3.20 writes the longer one last and protobuf 6 first:
+    on the other stack, Pusher would not find its earlier work and push the same model again.
+    """
+    for name in ("current_model_id", "baseline_model_id"):
+        blessing.mlmd_artifact.custom_properties.pop(name, None)
+
+
 class Executor(tfx_evaluator.Executor):
     """TFX's Evaluator under a configuration made from plain parameters and the data's own columns."""
 
@@ -94,4 +105,5 @@ class Executor(tfx_evaluator.Executor):
                     "module_path": extractors.__name__,
                 },
             )
+        _keep_the_cache_key_of_both_stacks(artifact_utils.get_single_instance(output_dict["blessing"]))
         _record_metrics(evaluation, artifact_utils.get_single_instance(output_dict["metrics"]))
