@@ -9,10 +9,11 @@ import multiprocessing
 import os
 import statistics
 import time
-from typing import Callable, Iterator
+from typing import Callable, Iterator, Optional
 
 from components import storage
 from components.face_example_gen import image_checks, image_folder, ingestion, label_file, row_checks
+from pipeline import configuration
 from schemas import age_schema, features
 
 FRACTIONS = {features.TRAIN: 0.8, features.VALIDATION: 0.1, features.TEST: 0.1}
@@ -23,21 +24,19 @@ def limits() -> age_schema.Limits:
     return age_schema.limits(age_schema.parse(age_schema.DEFAULT_SCHEMA.read_text(), "schemas/age.pbtxt"))
 
 
-def ingest(data: str, directory: str, workers: int = 1) -> dict:
-    """Runs ingestion, in this process or in several workers' own; returns its counts and its seconds."""
+def ingest(data: str, directory: str, beam_section: Optional[configuration.Beam] = None) -> dict:
+    """Runs ingestion, in this process unless the `beam` section says otherwise; returns its counts and its seconds."""
     import apache_beam as beam
     from apache_beam.options.pipeline_options import PipelineOptions
 
-    mode = "in_memory" if workers == 1 else "multi_processing"
-    options = PipelineOptions([f"--direct_running_mode={mode}", f"--direct_num_workers={workers}"])
-
+    options = PipelineOptions(configuration.Configuration(beam=beam_section or configuration.Beam()).beam_args())
     split_dirs = {split: os.path.join(directory, split) for split in FRACTIONS}
     rejects = os.path.join(directory, "rejects")
     for path in (*split_dirs.values(), rejects):
         os.makedirs(path)
     header = label_file.read_header(os.path.join(data, features.LABEL_FILE))
     started = time.perf_counter()
-    with beam.Pipeline("DirectRunner", options=options) as pipeline:
+    with beam.Pipeline(options=options) as pipeline:
         ingestion.ingest(pipeline, data, split_dirs, rejects, FRACTIONS, limits(), list(header.attributes))
     seconds = time.perf_counter() - started
     counts = json.loads(storage.read_bytes(os.path.join(rejects, ingestion.COUNTS_FILE)))

@@ -6,22 +6,34 @@ import statistics
 from typing import Iterator
 
 from benchmarks import ingestion, memory
+from pipeline import configuration
 
 _WORKERS = (1, 2)
 _TIMES = 10
 
 
-def _run(data: str, directory: str, workers: int) -> dict:
-    told = ingestion.ingest(data, directory, workers)
+def _direct(workers: int) -> configuration.Beam:
+    return configuration.Beam(runner="DirectRunner", options={"direct_num_workers": workers})
+
+
+def _run(data: str, directory: str, beam_section: configuration.Beam) -> dict:
+    told = ingestion.ingest(data, directory, beam_section)
     shutil.rmtree(directory)
     return told
 
 
-def measure(data: str, scratch: str, repeats: int) -> Iterator[str]:
+def measure(data: str, scratch: str, repeats: int, beam_section=_direct) -> Iterator[str]:
     """Yields rows per second of both numbers of workers on ten times the data set, and how much faster two are.
 
-    One worker is a thread of this process, two are processes of their own. Start-up, which is what ingesting 20 rows takes,
-    is left out: each process imports TensorFlow. The bare loop reads the same files in one process alone.
+    On the DirectRunner, one worker is a thread of this process, two are processes of their own. Start-up, which is what
+    ingesting 20 rows takes, is left out: each process imports TensorFlow. The bare loop reads the same files in one process
+    alone.
+
+    Args:
+        data: faces in the input form.
+        scratch: where to work.
+        repeats: how often each side of a comparison runs.
+        beam_section: what makes the `beam` section for a number of workers.
     """
     many = memory.repeated(data, os.path.join(scratch, "many"), _TIMES)
     small = ingestion.head_of(data, os.path.join(scratch, "small"), ingestion.START_UP_ROWS)
@@ -29,12 +41,13 @@ def measure(data: str, scratch: str, repeats: int) -> Iterator[str]:
     gains = []
     with ingestion.bare_loop_alone() as run_bare_loop:
         run_bare_loop(small, bare_file)
-        _run(small, os.path.join(scratch, "warm_up"), 1)
         for number in range(repeats):
             seconds = {}
             for workers in _WORKERS:
-                start_up = _run(small, os.path.join(scratch, f"small{number}_{workers}"), workers)["seconds"]
-                whole = _run(many, os.path.join(scratch, f"whole{number}_{workers}"), workers)
+                beam = beam_section(workers)
+                _run(small, os.path.join(scratch, f"warm_up{number}_{workers}"), beam)
+                start_up = _run(small, os.path.join(scratch, f"small{number}_{workers}"), beam)["seconds"]
+                whole = _run(many, os.path.join(scratch, f"whole{number}_{workers}"), beam)
                 seconds[workers] = whole["seconds"] - start_up
                 yield (
                     f"{whole['rows']} rows, {workers} worker(s): {whole['rows'] / seconds[workers]:.0f} rows/s after "
