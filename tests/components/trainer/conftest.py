@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from components.face_example_gen import image_checks, ingestion
+from components.face_example_gen import image_checks, ingestion, row_checks
 from schemas.age_schema import Limits
 
 LIMITS = Limits(min_age=0, max_age=116, min_side=16, max_side=8192)
@@ -27,7 +27,7 @@ def write_split(path: pathlib.Path, count: int, seed: int) -> str:
             encoded = io.BytesIO()
             Image.fromarray(pixels).save(encoded, "PNG")
             data = encoded.getvalue()
-            candidate = ingestion.Candidate(
+            candidate = row_checks.Candidate(
                 line=number + 2,
                 file_name=f"{number}.png",
                 age_text=str(age),
