@@ -13,6 +13,13 @@ from schemas import features
 from schemas.age_schema import Limits
 
 
+def _remove_leftovers(directory: str) -> None:
+    """Removes Beam's temporary directories of attempts that failed: readers take whatever lies in a split for examples."""
+    for name in storage.list_directory(directory):
+        if name.startswith("beam-temp-"):
+            storage.remove_tree(storage.join(directory, name))
+
+
 class Executor(base_beam_executor.BaseBeamExecutor):
     """Ingests a data directory with Beam."""
 
@@ -48,6 +55,8 @@ class Executor(base_beam_executor.BaseBeamExecutor):
                 limits=Limits(**json.loads(exec_properties["limits"])),
                 attribute_names=list(header.attributes),
             )
+        for directory in (*split_dirs.values(), rejects.uri):
+            _remove_leftovers(directory)
         counts = json.loads(storage.read_bytes(os.path.join(rejects.uri, ingestion.COUNTS_FILE)))
         logging.info("Ingested %s: %s", data_dir, counts)
         progress.conclude(
