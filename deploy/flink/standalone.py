@@ -342,9 +342,13 @@ class Cluster:
 
 def _began(pid: int) -> str:
     """Returns when a process began, as text; empty where there is none, or only what is left of one."""
-    shown = subprocess.run(["ps", "-o", "stat=,lstart=", "-p", str(pid)], capture_output=True, text=True, check=False).stdout
-    state, _, began = shown.strip().partition(" ")
-    return "" if state.startswith("Z") else " ".join(began.split())
+    try:
+        stat = pathlib.Path(f"/proc/{pid}/stat").read_text(errors="replace")
+    except OSError:
+        return ""
+    # Field 22 of proc(5), counted from the third: what stands before is a name in parentheses that may hold anything.
+    state, *fields = stat.rpartition(")")[2].split()
+    return "" if state == "Z" else fields[18]
 
 
 def _answers(port: int) -> bool:

@@ -2,7 +2,6 @@
 
 import pathlib
 import socket
-import subprocess
 import sys
 import time
 from typing import Callable, List
@@ -39,8 +38,9 @@ def overrides(cluster: standalone.Cluster) -> List[str]:
 
 def workers(cluster: standalone.Cluster) -> List[int]:
     """Returns the process ids of the Python workers."""
-    shown = subprocess.run(["ps", "-o", "pid=", "--ppid", str(cluster.pid("worker-pool"))], capture_output=True, text=True)
-    return [int(pid) for pid in shown.stdout.split()]
+    pool = cluster.pid("worker-pool")
+    children = pathlib.Path(f"/proc/{pool}/task").glob("*/children")
+    return [int(pid) for one in children for pid in one.read_text().split()]
 
 
 def wait_until(happened: Callable[[], bool], seconds: float, what: str) -> None:
