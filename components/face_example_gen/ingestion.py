@@ -323,6 +323,34 @@ def _read_rows(pipeline, label_path: str):
     return batches, scans
 
 
+def _write_rejects(rejects, directory: str) -> None:
+    _ = (
+        rejects
+        | "AllRejects" >> beam.Flatten()
+        | "RejectLines" >> beam.Map(_csv_line)
+        | "WriteRejects"
+        >> beam.io.WriteToText(
+            storage.join(directory, REJECTS_FILE), shard_name_template="", header=",".join(REJECT_COLUMNS)
+        )
+    )
+
+
+def _write_totals(tallies, directory: str) -> None:
+    total = tallies | "AllTallies" >> beam.Flatten() | "SumTallies" >> beam.CombineGlobally(tally.Total())
+    for label, to_json, file_name in (
+        ("Counts", tally.counts_json, COUNTS_FILE),
+        ("Summary", tally.summary_json, SUMMARY_FILE),
+    ):
+        _ = (
+            total
+            | f"{label}AsJson" >> beam.Map(to_json)
+            | f"Write{label}"
+            >> beam.io.WriteToText(
+                storage.join(directory, file_name), shard_name_template="", append_trailing_newlines=True
+            )
+        )
+
+
 def ingest(
     pipeline,
     data_dir: str,
@@ -381,29 +409,5 @@ def ingest(
     )
 
     steps = (checked, hashed, written)
-    _ = (
-        [step[row_checks.REJECTED] for step in steps]
-        | "AllRejects" >> beam.Flatten()
-        | "RejectLines" >> beam.Map(_csv_line)
-        | "WriteRejects"
-        >> beam.io.WriteToText(
-            storage.join(rejects_dir, REJECTS_FILE), shard_name_template="", header=",".join(REJECT_COLUMNS)
-        )
-    )
-    total = (
-        [step[row_checks.TALLY] for step in steps]
-        | "AllTallies" >> beam.Flatten()
-        | "SumTallies" >> beam.CombineGlobally(tally.Total())
-    )
-    for label, to_json, file_name in (
-        ("Counts", tally.counts_json, COUNTS_FILE),
-        ("Summary", tally.summary_json, SUMMARY_FILE),
-    ):
-        _ = (
-            total
-            | f"{label}AsJson" >> beam.Map(to_json)
-            | f"Write{label}"
-            >> beam.io.WriteToText(
-                storage.join(rejects_dir, file_name), shard_name_template="", append_trailing_newlines=True
-            )
-        )
+    _write_rejects([step[row_checks.REJECTED] for step in steps], rejects_dir)
+    _write_totals([step[row_checks.TALLY] for step in steps], rejects_dir)
