@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from components import image_decoding
+from components.trainer import datasets
 from schemas import features
 from schemas.bad_input import BadInput
 
@@ -68,7 +69,8 @@ def read_labels(file_patterns: List[str]) -> Labels:
         features.IMAGE_SHA256: tf.io.FixedLenFeature([], tf.string),
     }
     hashes, ages = [], []
-    for batch in _records(file_patterns).batch(1024).map(lambda examples: tf.io.parse_example(examples, wanted)):
+    batches = _records(file_patterns).batch(1024).map(lambda examples: tf.io.parse_example(examples, wanted))
+    for batch in datasets.untuned(batches):
         hashes.append(_digests(batch[features.IMAGE_SHA256].numpy()))
         ages.append(batch[features.AGE].numpy())
     if not hashes:
@@ -91,7 +93,7 @@ def decoded_images(file_patterns: List[str], image_size: int, batch_size: int) -
     def decode(record):
         return _decoded(tf.io.parse_single_example(record, wanted), image_size)
 
-    return (
+    return datasets.untuned(
         _records(file_patterns).map(decode, num_parallel_calls=tf.data.AUTOTUNE).batch(batch_size).prefetch(2)
     )
 
@@ -130,4 +132,5 @@ def streamed_batches(
         return tf.cast(_decoded(example, image_size), tf.float32), example[features.AGE]
 
     batches = records.map(decode, num_parallel_calls=tf.data.AUTOTUNE).batch(batch_size)
-    return batches.apply(tf.data.experimental.assert_cardinality(-(-count // batch_size))).prefetch(2)
+    steps = -(-count // batch_size)
+    return datasets.untuned(batches.apply(tf.data.experimental.assert_cardinality(steps)).prefetch(2))

@@ -6,6 +6,7 @@ from typing import Iterator
 import numpy as np
 import tensorflow as tf
 
+from components.trainer import datasets
 from components.trainer.feature_cache import CachedSplit
 
 _WINDOW_BYTES = 2**30
@@ -76,7 +77,7 @@ def _dataset(split: CachedSplit, batches, steps: int) -> tf.data.Dataset:
         generate,
         output_signature=(tf.TensorSpec((None, *shape), dtype), tf.TensorSpec((None,), tf.float32)),
     )
-    return (
+    return datasets.untuned(
         dataset.apply(tf.data.experimental.assert_cardinality(steps))
         .prefetch(2)
         .map(lambda features, ages: (tf.cast(features, tf.float32), ages))
