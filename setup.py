@@ -46,5 +46,5 @@ setup(
         "matplotlib>=3.8,<4",
         "rich>=13,<16",
     ],
-    extras_require={"test": ["pytest>=8", "playwright>=1.49,<2"]},
+    extras_require={"test": ["pytest>=8", "playwright>=1.49,<2", "jsonschema>=4.26,<5", "kubernetes>=26.1,<27"]},
 )
