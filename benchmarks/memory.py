@@ -1,4 +1,4 @@
-"""Peak memory of ingestion at the rows of a data set and at ten times as many."""
+"""Peak memory of ingestion, and of training from the files, at the rows of a data set and at ten times as many."""
 
 import csv
 import json
@@ -11,13 +11,21 @@ from components.face_example_gen import image_folder, label_file
 from schemas import features
 
 _TIMES = 10
-_CHILD = """
+_INGESTION = """
 import json, sys
 from benchmarks import ingestion, memory
 import apache_beam, tensorflow
 before = memory.peak_mib()
 counts = ingestion.ingest(sys.argv[1], sys.argv[2])
-print(json.dumps({"rows": counts["rows"], "used": counts["used"], "before": before, "after": memory.peak_mib()}))
+print(json.dumps({"count": counts["rows"], "before": before, "after": memory.peak_mib()}))
+"""
+_TRAINING = """
+import json, sys
+from benchmarks import memory
+from components.trainer import run_fn
+before = memory.peak_mib()
+count = memory.train_from_files(*sys.argv[1:])
+print(json.dumps({"count": count, "before": before, "after": memory.peak_mib()}))
 """
 
 
@@ -54,22 +62,64 @@ def repeated(data: str, directory: str, times: int) -> str:
     return directory
 
 
+def train_from_files(train: str, validation: str, directory: str) -> int:
+    """Trains the smallest network for an epoch without a feature cache.
+
+    Args:
+        train: pattern of the training split's files.
+        validation: pattern of the validation split's.
+        directory: where the model and its history go.
+
+    Returns:
+        The number of training examples.
+    """
+    from tfx.components.trainer.fn_args_utils import FnArgs
+
+    from components.trainer import run_fn
+    from components.trainer.settings import TrainerInputs, TrainerSettings
+
+    settings = TrainerSettings(backbone="resnet20", weights="none", image_size=32, feature_cache=False, epochs=1)
+    inputs = TrainerInputs(settings=settings, feature_cache_dir=os.path.join(directory, "no_cache"))
+    run_fn.run_fn(
+        FnArgs(
+            train_files=[train],
+            eval_files=[validation],
+            serving_model_dir=os.path.join(directory, "model"),
+            model_run_dir=directory,
+            custom_config=inputs.model_dump(),
+        )
+    )
+    with open(os.path.join(directory, run_fn.HISTORY_FILE), encoding="utf-8") as file:
+        return json.load(file)["training_examples"]
+
+
+def _peaks(code: str, *arguments: str) -> dict:
+    """Runs a measurement in a process of its own; returns what its last line says."""
+    command = [sys.executable, "-c", code, *arguments]
+    child = subprocess.run(command, check=True, capture_output=True, text=True)
+    return json.loads(child.stdout.splitlines()[-1])
+
+
+def _growth(what: str, once: dict, ten_times: dict) -> str:
+    grown = (ten_times["after"] - once["after"]) / (ten_times["count"] - once["count"]) * 1000
+    return f"{what} grows by {grown:.2f} MiB for each 1,000 more, ratio {ten_times['after'] / once['after']:.2f}"
+
+
 def measure(data: str, scratch: str, repeats: int) -> Iterator[str]:
-    """Yields peak resident memory, each size in a process of its own, before and after ingestion."""
+    """Yields peak resident memory, each size in a process of its own, before and after the work.
+
+    Training shuffles 256 MiB of records at a time, so it grows until the split is larger than that.
+    """
     many = repeated(data, os.path.join(scratch, "many"), _TIMES)
-    peaks = []
+    ingested, trained = [], []
     for name, directory in (("once", data), ("ten times", many)):
-        child = subprocess.run(
-            [sys.executable, "-c", _CHILD, directory, os.path.join(scratch, f"out {name}")],
-            check=True,
-            capture_output=True,
-            text=True,
-        )
-        told = json.loads(child.stdout.splitlines()[-1])
-        peaks.append(told)
-        yield (
-            f"{told['rows']} rows ({told['used']} used): {told['after']:.0f} MiB at most, "
-            f"{told['before']:.0f} MiB of them libraries"
-        )
-    grown = (peaks[1]["after"] - peaks[0]["after"]) / (peaks[1]["rows"] - peaks[0]["rows"]) * 1000
-    yield f"growth: {grown:.2f} MiB for each 1,000 rows more, ratio {peaks[1]['after'] / peaks[0]['after']:.2f}"
+        out = os.path.join(scratch, name)
+        told = _peaks(_INGESTION, directory, out)
+        ingested.append(told)
+        yield f"ingesting {told['count']} rows: {told['after']:.0f} MiB at most, {told['before']:.0f} MiB of them libraries"
+        patterns = [os.path.join(out, split, "*") for split in (features.TRAIN, features.VALIDATION)]
+        told = _peaks(_TRAINING, *patterns, os.path.join(out, "training"))
+        trained.append(told)
+        yield f"training on {told['count']} images: {told['after']:.0f} MiB at most, {told['before']:.0f} MiB of them libraries"
+    yield _growth("ingestion", *ingested)
+    yield _growth("training from the files", *trained)
