@@ -11,7 +11,7 @@ from tfx.components.statistics_gen import stats_artifact_utils
 from tfx.types import artifact_utils
 from tfx.utils import path_utils, proto_utils
 
-from components import run_parameters, storage
+from components import beam_leftovers, run_parameters, storage
 from components.age_evaluator import evaluation_config, evaluation_result, extractors, predictions_writer
 from components.age_evaluator.settings import EvaluatorSettings
 from schemas import features
@@ -105,5 +105,6 @@ class Executor(tfx_evaluator.Executor):
                     "module_path": extractors.__name__,
                 },
             )
+        beam_leftovers.remove(evaluation)
         _keep_the_cache_key_of_both_stacks(artifact_utils.get_single_instance(output_dict["blessing"]))
         _record_metrics(evaluation, artifact_utils.get_single_instance(output_dict["metrics"]))

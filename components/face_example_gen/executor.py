@@ -7,17 +7,10 @@ from absl import logging
 from tfx.dsl.components.base import base_beam_executor
 from tfx.types import artifact_utils
 
-from components import progress, storage
+from components import beam_leftovers, progress, storage
 from components.face_example_gen import ingestion, label_file
 from schemas import features
 from schemas.age_schema import Limits
-
-
-def _remove_leftovers(directory: str) -> None:
-    """Removes Beam's temporary directories of attempts that failed: readers take whatever lies in a split for examples."""
-    for name in storage.list_directory(directory):
-        if name.startswith("beam-temp-"):
-            storage.remove_tree(storage.join(directory, name))
 
 
 class Executor(base_beam_executor.BaseBeamExecutor):
@@ -56,7 +49,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
                 attribute_names=list(header.attributes),
             )
         for directory in (*split_dirs.values(), rejects.uri):
-            _remove_leftovers(directory)
+            beam_leftovers.remove(directory)
         counts = json.loads(storage.read_bytes(os.path.join(rejects.uri, ingestion.COUNTS_FILE)))
         logging.info("Ingested %s: %s", data_dir, counts)
         progress.conclude(

@@ -1,6 +1,6 @@
-"""What FaceExampleGen leaves in its output directories."""
+"""What failed attempts leave in output directories."""
 
-from components.face_example_gen import executor
+from components import beam_leftovers
 
 
 def test_what_failed_attempts_left_is_removed_and_nothing_else(tmp_path):
@@ -8,6 +8,6 @@ def test_what_failed_attempts_left_is_removed_and_nothing_else(tmp_path):
     (tmp_path / "beam-temp-rejects.csv-0f" / "half").write_text("half")
     (tmp_path / "rejects.csv").write_text("line,file_name")
 
-    executor._remove_leftovers(str(tmp_path))
+    beam_leftovers.remove(str(tmp_path))
 
     assert [path.name for path in tmp_path.iterdir()] == ["rejects.csv"]
