@@ -56,10 +56,10 @@ test-current: ## Run the tests on the current stack in a Debian 13 tree TREE= (n
 test-containers: setup ## Run the containers of the pipeline compiled for Kubeflow, one by one, on this machine
 	@$(BIN)/python -m pytest -m containers tests/kubeflow/test_containers.py $(value ARGS)
 
-test-flink: setup ## Run the data steps on a Flink cluster of this machine (needs Java 17 and Maven)
+test-flink: setup ## Run the data steps on a Flink cluster of this machine (needs Java 17 or 21, and Maven)
 	@$(BIN)/python -m pytest -m flink tests/flink $(value ARGS)
 
-flink-up: setup ## Start Flink, Beam's job server and a pool of workers on this machine (needs Java 17 and Maven)
+flink-up: setup ## Start Flink, Beam's job server and a pool of workers on this machine (needs Java 17 or 21, and Maven)
 	@$(BIN)/python deploy/flink/standalone.py up $(value ARGS)
 
 flink-down: setup ## Stop what flink-up started

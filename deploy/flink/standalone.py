@@ -3,11 +3,12 @@
     python deploy/flink/standalone.py up
     python deploy/flink/standalone.py status
     python deploy/flink/standalone.py down
+    python deploy/flink/standalone.py jars
 
 Five processes: a JobManager, two TaskManagers, Beam's job server, and a pool that starts Python workers. Each listens on the
 loopback interface only. Their jars, configuration, logs and process ids are in one directory (`runs/flink` unless `--directory`
 says otherwise). `up` starts what is not running, so that it also brings back a TaskManager that died; `down` stops what `up`
-started and nothing else. Needs Java 17 and Maven.
+started and nothing else; `jars` downloads and starts nothing. Needs Java 17 or 21, and Maven.
 """
 
 import argparse
@@ -33,7 +34,9 @@ HERE = pathlib.Path(__file__).resolve().parent
 PORTS = {"rest": 8081, "rpc": 6123, "job": 8099, "artifact": 8098, "worker": 50000}
 TASK_MANAGERS = 2
 SLOTS_EACH = 2
-_JAVA = "17"
+# Debian 12 has the first, Debian 13 the second.
+_JAVA = ("17", "21")
+_INSTALL_JAVA = "install it (apt install openjdk-17-jre-headless, or openjdk-21-jre-headless)"
 _READY_SECONDS = 90
 
 # Two slots each: a job of two workers has one in each TaskManager, and room on the other one when one dies.
@@ -98,7 +101,7 @@ class Refused(Exception):
 
 
 def java() -> str:
-    """Returns the path of Java 17's `java`.
+    """Returns the path of a `java` that Flink runs on.
 
     Raises:
         Refused: there is none.
@@ -107,15 +110,15 @@ def java() -> str:
     found = shutil.which("java", path=os.path.join(home, "bin") if home else None)
     if found is None:
         raise Refused(
-            f"There is no java {'in JAVA_HOME/bin' if home else 'here'}, and Flink runs on Java {_JAVA}: install it (apt install "
-            f"openjdk-{_JAVA}-jre-headless) or set JAVA_HOME."
+            f"There is no java {'in JAVA_HOME/bin' if home else 'here'}, and Flink 1.19 runs on Java {' or '.join(_JAVA)}: "
+            f"{_INSTALL_JAVA} or set JAVA_HOME."
         )
     said = subprocess.run([found, "-version"], capture_output=True, text=True, check=False).stderr
     version = re.search(r'version "(\d+)', said)
-    if version is None or version[1] != _JAVA:
+    if version is None or version[1] not in _JAVA:
         raise Refused(
-            f"{found} is {said.splitlines()[0] if said else 'no Java that runs'}; Flink 1.19 runs on Java {_JAVA}: install it "
-            f"(apt install openjdk-{_JAVA}-jre-headless) and set JAVA_HOME to it."
+            f"{found} is {said.splitlines()[0] if said else 'no Java that runs'}; Flink 1.19 runs on Java "
+            f"{' or '.join(_JAVA)}: {_INSTALL_JAVA} and set JAVA_HOME to it."
         )
     return found
 
@@ -364,7 +367,7 @@ def _refuse_taken(name: str, port: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("command", choices=("up", "down", "status"))
+    parser.add_argument("command", choices=("up", "down", "status", "jars"))
     parser.add_argument("--directory", type=pathlib.Path, default=CHECKOUT / "runs" / "flink")
     for name, port in PORTS.items():
         parser.add_argument(f"--{name}-port", type=int, default=port)
@@ -373,6 +376,8 @@ def main() -> None:
     try:
         if given.command == "up":
             cluster.up()
+        elif given.command == "jars":
+            print(fetch_jars(given.directory.absolute()))
         elif given.command == "down":
             stopped = cluster.down()
             print(f"Stopped {', '.join(stopped)}." if stopped else "Nothing was running.")

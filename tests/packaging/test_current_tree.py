@@ -49,15 +49,16 @@ def test_a_directory_with_something_else_in_it_is_left_alone(tmp_path):
 
 
 @pytest.mark.skipif(not (CHECKOUT / ".git").exists(), reason="no git checkout: git says what belongs to the project")
-def test_the_checkout_is_copied_without_what_git_ignores_and_the_environment_stays(tmp_path):
+def test_the_checkout_is_copied_without_what_git_ignores_and_what_was_downloaded_stays(tmp_path):
     inside = tmp_path / current_tree.INSIDE.lstrip("/")
-    for name in (".venv/bin/python", "pipeline/gone.py"):
+    kept = (".venv/bin/python", "runs/flink/jars-2/flink.jar")
+    for name in (*kept, "pipeline/gone.py"):
         (inside / name).parent.mkdir(parents=True)
         (inside / name).write_text("of an earlier call")
 
     current_tree.copy_checkout(tmp_path)
 
-    assert (inside / ".venv/bin/python").read_text() == "of an earlier call"
+    assert all((inside / name).read_text() == "of an earlier call" for name in kept)
     assert not (inside / "pipeline/gone.py").exists()
     assert (inside / "Makefile").read_bytes() == (CHECKOUT / "Makefile").read_bytes()
     assert not (inside / ".git").exists() and not list(inside.rglob("__pycache__"))

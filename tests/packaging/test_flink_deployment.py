@@ -88,11 +88,11 @@ def test_a_jar_that_is_another_one_is_refused(tmp_path):
 @pytest.mark.parametrize(
     "java, said",
     [
-        (None, "There is no java in JAVA_HOME/bin, and Flink runs on Java 17: install it"),
-        ('openjdk version "21.0.1" 2023-10-17', 'is openjdk version "21.0.1" 2023-10-17; Flink 1.19 runs on Java 17'),
+        (None, "There is no java in JAVA_HOME/bin, and Flink 1.19 runs on Java 17 or 21: install it"),
+        ('openjdk version "11.0.2" 2019-01-15', 'is openjdk version "11.0.2" 2019-01-15; Flink 1.19 runs on Java 17 or 21'),
     ],
 )
-def test_without_java_17_it_says_so_in_one_sentence(tmp_path, monkeypatch, java, said):
+def test_without_a_java_that_fits_it_says_so_in_one_sentence(tmp_path, monkeypatch, java, said):
     (tmp_path / "bin").mkdir()
     if java is not None:
         (tmp_path / "bin" / "java").write_text(f"#!/bin/sh\necho '{java}' >&2\n")
