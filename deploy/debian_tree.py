@@ -10,6 +10,7 @@ CHECKOUT = pathlib.Path(__file__).resolve().parents[1]
 MIRROR = "http://deb.debian.org/debian"
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 CERTIFICATES = "/run/certificates-of-the-host.crt"
+JAVA_CERTIFICATES = "/run/certificates-of-the-host.jks"
 
 # What a machine says about its network. Values may hold passwords: they are handed on in the environment alone.
 _NETWORK = {
@@ -23,6 +24,9 @@ _CONFIGURED = {
     "/root/.config/pip/pip.conf": ("~/.config/pip/pip.conf", "~/.pip/pip.conf"),
     "/root/.config/uv/uv.toml": ("~/.config/uv/uv.toml", "/etc/uv/uv.toml"),
     "/root/.netrc": ("~/.netrc",),
+    "/root/.m2/settings.xml": ("~/.m2/settings.xml",),
+    # Not where the tree has its own: what Debian's packages write there would be written on this machine.
+    JAVA_CERTIFICATES: ("/etc/ssl/certs/java/cacerts",),
 }
 
 # In namespaces of its own, so that mounts and processes are gone when the command ends, however it ends.
@@ -70,6 +74,8 @@ def network() -> tuple:
             mounts[CERTIFICATES] = os.path.realpath(os.environ[name])
             variables.update(PIP_CERT=CERTIFICATES, SSL_CERT_FILE=CERTIFICATES)
             break
+    if JAVA_CERTIFICATES in mounts:
+        variables["MAVEN_OPTS"] = f"-Djavax.net.ssl.trustStore={JAVA_CERTIFICATES}"
     if os.path.isfile("/etc/resolv.conf"):
         mounts["/etc/resolv.conf"] = os.path.realpath("/etc/resolv.conf")
     return variables, mounts

@@ -64,7 +64,8 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=50000)
     parser.add_argument("--host", default="localhost", help="the interface to listen on")
     given = parser.parse_args()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    # Beam 2.70 warns while it is imported, and with that has chosen another form already.
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", force=True)
     pool = WorkerPool()
     server = grpc.server(concurrent.futures.ThreadPoolExecutor(4))
     beam_fn_api_pb2_grpc.add_BeamFnExternalWorkerPoolServicer_to_server(pool, server)

@@ -147,7 +147,8 @@ def fetch_jars(directory: pathlib.Path) -> pathlib.Path:
     )  # fmt: skip
     if ended.returncode:
         reasons = [line for line in ended.stdout.splitlines() if "ERROR" in line] or ["no reason given"]
-        raise Refused(f"Maven could not download the jars for Beam {beam}: {reasons[0]}")
+        telling = [line for line in reasons if re.search("Could not (find|transfer) artifact", line)]
+        raise Refused(f"Maven could not download the jars for Beam {beam}: {(telling or reasons)[0]}")
     verify(unverified, HERE / f"jars-{beam}.sha256")
     unverified.rename(jars)
     return jars

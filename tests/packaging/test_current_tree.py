@@ -76,6 +76,8 @@ def test_network_settings_are_handed_on_and_nothing_else(monkeypatch, tmp_path):
 
     assert variables["https_proxy"] == "http://user:secret@proxy:3128"
     assert mounts[variables["PIP_CERT"]] == mounts[variables["SSL_CERT_FILE"]] == str(tmp_path / "company.pem")
+    # A package that is installed in the tree rewrites this file.
+    assert "/etc/ssl/certs/java/cacerts" not in mounts
     assert not {"PIP_FIND_LINKS", "PATH", "HOME", "VIRTUAL_ENV"} & set(variables)
 
 
