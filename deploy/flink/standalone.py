@@ -283,8 +283,9 @@ class Cluster:
 
         def registered(name):
             # The cluster may not have missed one that died yet, so that counting them tells nothing.
-            known = [manager["id"] for manager in self.rest("/taskmanagers").get("taskmanagers", [])]
-            return self._noted(name)["id"] in known
+            managers = self.rest("/taskmanagers").get("taskmanagers", [])
+            # Its slots come a moment after a TaskManager itself.
+            return self._noted(name)["id"] in [one["id"] for one in managers if one["slotsNumber"]]
 
         return {
             "jobmanager": lambda: bool(self.overview()),
