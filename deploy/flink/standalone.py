@@ -123,6 +123,13 @@ def java() -> str:
     return found
 
 
+def maven(*words: str) -> subprocess.CompletedProcess:
+    """Runs Maven on `pom.xml`; what it says is in `stdout`."""
+    # --strict-checksums: what does not have the checksum that the repository gives fails.
+    command = ["mvn", "--batch-mode", "--quiet", "--strict-checksums", "--file", str(HERE / "pom.xml"), *words]
+    return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
+
+
 def fetch_jars(directory: pathlib.Path) -> pathlib.Path:
     """Returns the directory with the jars of `pom.xml`, downloaded with Maven and verified when they are not there yet.
 
@@ -139,11 +146,9 @@ def fetch_jars(directory: pathlib.Path) -> pathlib.Path:
     print(f"Downloading Flink and Beam {beam}'s runner with Maven (120 MB; minutes the first time) ...", flush=True)
     unverified = directory / f"jars-{beam}.unverified"
     shutil.rmtree(unverified, ignore_errors=True)
-    # --strict-checksums: what does not have the checksum that the repository gives fails.
-    ended = subprocess.run(
-        ["mvn", "--batch-mode", "--quiet", "--strict-checksums", "--file", str(HERE / "pom.xml"), f"-Dbeam.version={beam}",
-         "dependency:copy-dependencies", "-DincludeScope=runtime", f"-DoutputDirectory={unverified.absolute()}"],
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
+    ended = maven(
+        f"-Dbeam.version={beam}", "dependency:copy-dependencies", "-DincludeScope=runtime",
+        f"-DoutputDirectory={unverified.absolute()}",
     )  # fmt: skip
     if ended.returncode:
         reasons = [line for line in ended.stdout.splitlines() if "ERROR" in line] or ["no reason given"]

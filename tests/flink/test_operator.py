@@ -2,14 +2,13 @@
 
 import copy
 import hashlib
-import subprocess
 import zipfile
 
 import jsonschema
 import pytest
 import yaml
 
-from tests.flink.conftest import CHECKOUT
+from tests.flink.conftest import CHECKOUT, standalone
 
 pytestmark = pytest.mark.flink
 
@@ -38,10 +37,7 @@ def definition(tmp_path_factory):
     """The schema of a FlinkDeployment."""
     directory = tmp_path_factory.mktemp("operator")
     artifact = f"org.apache.flink:flink-kubernetes-operator-api:{_OPERATOR}"
-    ended = subprocess.run(
-        ["mvn", "--batch-mode", "--quiet", "--strict-checksums", "--file", str(_FLINK / "pom.xml"), "dependency:copy",
-         f"-Dartifact={artifact}", f"-DoutputDirectory={directory}"], capture_output=True, text=True,
-    )  # fmt: skip
+    ended = standalone.maven("dependency:copy", f"-Dartifact={artifact}", f"-DoutputDirectory={directory}")
     assert ended.returncode == 0, ended.stdout
     (jar,) = directory.glob("*.jar")
     assert hashlib.sha256(jar.read_bytes()).hexdigest() == _SHA256
