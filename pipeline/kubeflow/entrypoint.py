@@ -3,13 +3,18 @@
 Kubeflow's launcher (`backend/src/v2/component/launcher_v2.go`) downloads input artifacts to local paths, runs the command,
 and uploads output artifacts from local paths; but it tells the command their URIs. TensorFlow can't open `minio://`, so
 this program gives TFX's executor the local paths, and writes the executor's output file with the URIs again.
+
+It also gives TFX what Kubeflow's backend takes away or adds: inputs come without their types, lists and structs in their
+metadata come wrapped (ML Metadata has no such values), and outputs may hold artifacts of Kubeflow's own.
 """
 
 import json
 import os
 import sys
 import traceback
-from typing import Any, Dict, Iterator, List, Optional, Tuple
+from typing import Any, Container, Dict, Iterator, List, Optional, Tuple
+
+import yaml
 
 from components import storage
 from schemas.bad_input import BadInput
@@ -18,6 +23,7 @@ MOUNT_ROOT_VARIABLE = "AGE_PIPELINE_MOUNT_ROOT"
 """Directory below which the launcher's `/minio`, `/s3` and `/gcs` lie; `/` unless set."""
 
 INVOCATION_FLAG = "--json_serialized_invocation_args"
+INPUTS_SPEC_FLAG = "--json_serialized_inputs_spec_args"
 EMPTY_PROPERTY = "empty"
 """Custom property of an output artifact in which its step wrote nothing."""
 
@@ -42,6 +48,60 @@ def local_path(uri: str, root: str = "/") -> str:
             "gs:// or a path: set kubeflow.pipeline_root, or the installation's default pipeline root."
         )
     return uri
+
+
+def without_outputs_of_kubeflow(executor_input: Dict[str, Any], titles: Container[str]) -> None:
+    """Leaves out the outputs that Kubeflow adds to those of the component, such as `executor-logs` since release 2.5.
+
+    The launcher uploads them itself, and TFX can't import their types.
+
+    Args:
+        executor_input: Kubeflow's `ExecutorInput` as JSON; changed in place.
+        titles: the artifact types that TFX's compiler writes for this pipeline. It writes them as an instance schema, also
+            those that Kubeflow knows; what Kubeflow adds has a schema title.
+    """
+    listed = executor_input["outputs"].get("artifacts", {})
+    for name in list(listed):
+        if any(_title(artifact.get("type", {})) not in titles for artifact in listed[name].get("artifacts", [])):
+            del listed[name]
+
+
+def _title(artifact_type: Dict[str, Any]) -> Optional[str]:
+    schema = yaml.safe_load(artifact_type.get("instanceSchema") or "")
+    return schema.get("title") if isinstance(schema, dict) else None
+
+
+def with_input_types(executor_input: Dict[str, Any], inputs_spec: Dict[str, Any]) -> None:
+    """Gives input artifacts the types that the component declares: the driver reads them back with an empty one.
+
+    Args:
+        executor_input: Kubeflow's `ExecutorInput` as JSON; changed in place.
+        inputs_spec: the component's `ComponentInputsSpec` as JSON.
+
+    Raises:
+        BadInput: an artifact has no type and none is declared for it.
+    """
+    declared = inputs_spec.get("artifacts", {})
+    for name, artifact in _artifacts(executor_input.get("inputs", {})):
+        if any(artifact.get("type", {}).values()):
+            continue
+        if not declared.get(name, {}).get("artifactType"):
+            raise BadInput(
+                f"The input {name} came without a type, and {INPUTS_SPEC_FLAG} declares none for it: compile the pipeline "
+                "again with the version of this project that is in the container's image."
+            )
+        artifact["type"] = declared[name]["artifactType"]
+
+
+def as_written(value: Any) -> Any:
+    """Returns a value of an artifact's metadata as its step wrote it: lists and structs come back as `{"list": [...]}` and
+    `{"struct": {...}}` (kubeflow/pipelines, `backend/src/v2/metadata/converter.go`)."""
+    if isinstance(value, dict) and len(value) == 1:
+        if isinstance(value.get("struct"), dict):
+            return value["struct"]
+        if isinstance(value.get("list"), list):
+            return value["list"]
+    return value
 
 
 def _artifacts(side: Dict[str, Any]) -> Iterator[Tuple[str, Dict[str, Any]]]:
@@ -77,13 +137,17 @@ def with_local_paths(executor_input: Dict[str, Any], root: str = "/") -> Dict[st
                         "is still in the storage."
                     )
                 artifact.setdefault("name", uri)
+                if "metadata" in artifact:
+                    artifact["metadata"] = {key: as_written(value) for key, value in artifact["metadata"].items()}
             artifact["uri"] = path
             uris[path] = uri
     return uris
 
 
 def with_uris(executor_output: Dict[str, Any], uris: Dict[str, str]) -> None:
-    """Puts the artifacts' URIs back in the place of local paths, also where a step points below its artifact's path.
+    """Puts URIs back in the place of local paths, also below an artifact's path and in metadata, such as a blessing's model.
+
+    Metadata without a value are left out: one of them fails the step when the launcher publishes it.
 
     Args:
         executor_output: Kubeflow's `ExecutorOutput` as JSON; changed in place.
@@ -93,9 +157,24 @@ def with_uris(executor_output: Dict[str, Any], uris: Dict[str, str]) -> None:
         path = artifact.get("uri", "")
         if not os.path.exists(path) or (os.path.isdir(path) and not os.listdir(path)):
             artifact.setdefault("metadata", {})[EMPTY_PROPERTY] = 1
-        for known, uri in uris.items():
-            if path == known or path.startswith(known + "/"):
-                artifact["uri"] = uri + path[len(known) :]
+        artifact["uri"] = _uri_of(path, uris)
+        if "metadata" in artifact:
+            artifact["metadata"] = {
+                key: _uri_of(value, uris) for key, value in artifact["metadata"].items() if value is not None
+            }
+
+
+def _uri_of(value: Any, uris: Dict[str, str]) -> Any:
+    """Returns what everybody else calls a local path, also within lists and structs; anything else as it is."""
+    if isinstance(value, dict):
+        return {key: _uri_of(item, uris) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_uri_of(item, uris) for item in value]
+    if isinstance(value, str):
+        for path, uri in uris.items():
+            if value == path or value.startswith(path + "/"):
+                return uri + value[len(path) :]
+    return value
 
 
 def _bad_input(error: Optional[BaseException]) -> Optional[BadInput]:
@@ -107,20 +186,27 @@ def _bad_input(error: Optional[BaseException]) -> Optional[BadInput]:
     return None
 
 
+def _position(arguments: List[str], flag: str) -> int:
+    """Returns where the value of a flag stands, or would stand at the end."""
+    return arguments.index(flag) + 1 if flag in arguments else len(arguments)
+
+
 def _run_step(arguments: List[str]) -> None:
-    position = arguments.index(INVOCATION_FLAG) + 1 if INVOCATION_FLAG in arguments else len(arguments)
+    position = _position(arguments, INVOCATION_FLAG)
     try:
         executor_input = json.loads(arguments[position])
         output_file = executor_input["outputs"]["outputFile"]
+        inputs_spec = json.loads((arguments + ["{}"])[_position(arguments, INPUTS_SPEC_FLAG)])
     except (IndexError, KeyError, TypeError, ValueError) as error:
         raise BadInput(
-            f"{INVOCATION_FLAG}: expected Kubeflow's executor input as JSON, with outputs.outputFile. This program is the "
-            "command of containers in a compiled pipeline and is not meant to be run by hand."
+            f"{INVOCATION_FLAG}: expected Kubeflow's executor input as JSON, with outputs.outputFile, and after "
+            f"{INPUTS_SPEC_FLAG} the component's inputs. This program is the command of containers in a compiled pipeline "
+            "and is not meant to be run by hand."
         ) from error
     uris = with_local_paths(executor_input, os.environ.get(MOUNT_ROOT_VARIABLE, "/"))
     for path, uri in uris.items():
         storage.publish_as(path, uri)
-    arguments = [*arguments[:position], json.dumps(executor_input), *arguments[position + 1 :]]
+    with_input_types(executor_input, inputs_spec)
 
     # TFX's steps that use Beam read the command line of the process as flags of their own.
     sys.argv = sys.argv[:1]
@@ -134,6 +220,8 @@ def _run_step(arguments: List[str]) -> None:
 
     for kind in artifacts.OWN_TYPES:
         compiler_utils.TITLE_TO_CLASS_PATH[kind.TYPE_NAME] = f"{kind.__module__}.{kind.__qualname__}"
+    without_outputs_of_kubeflow(executor_input, compiler_utils.TITLE_TO_CLASS_PATH)
+    arguments = [*arguments[:position], json.dumps(executor_input), *arguments[position + 1 :]]
     # TFX's own launcher makes the directories that executors write into; Kubeflow's makes only those above them.
     parsed = json_format.ParseDict(executor_input, pipeline_spec_pb2.ExecutorInput(), ignore_unknown_fields=True)
     outputs_utils.make_output_dirs(kubeflow_v2_entrypoint_utils.parse_raw_artifact_dict(parsed.outputs.artifacts))

@@ -56,6 +56,83 @@ def test_an_artifact_may_say_where_it_is(tmp_path):
     assert uris[str(elsewhere)] == "s3://bucket/in"
 
 
+def test_metadata_name_uris_and_nothing_is_null(tmp_path):
+    """A blessing says which model it is about, to people and steps that never see the container's paths; ML Metadata's
+    client in the launcher refuses null."""
+    model = str(tmp_path / "minio/bucket/model")
+    written = {
+        "artifacts": {
+            "blessing": {
+                "artifacts": [
+                    {
+                        "uri": str(tmp_path / "minio/bucket/blessing"),
+                        "metadata": {"current_model": model, "files": [f"{model}/saved_model.pb"], "note": None, "blessed": 1.0},
+                    }
+                ]
+            }
+        }
+    }
+    entrypoint.with_uris(written, {model: "minio://bucket/model", str(tmp_path / "minio/bucket/blessing"): "minio://bucket/blessing"})
+    (blessing,) = written["artifacts"]["blessing"]["artifacts"]
+    assert blessing["uri"] == "minio://bucket/blessing"
+    assert blessing["metadata"] == {
+        "current_model": "minio://bucket/model",
+        "files": ["minio://bucket/model/saved_model.pb"],
+        "blessed": 1.0,
+        entrypoint.EMPTY_PROPERTY: 1,
+    }
+
+
+@pytest.mark.parametrize("empty_type", [{"instanceSchema": ""}, {"schemaTitle": ""}, {}])
+def test_an_input_without_a_type_has_the_one_that_its_component_declares(empty_type):
+    given = _executor_input(type=empty_type)
+    declared = {"instanceSchema": "title: tfx.Examples\ntype: object\n"}
+    entrypoint.with_input_types(given, {"artifacts": {"examples": {"artifactType": declared}}})
+    assert given["inputs"]["artifacts"]["examples"]["artifacts"][0]["type"] == declared
+
+
+def test_an_input_with_a_type_keeps_it():
+    own = {"schemaTitle": "tfx.Examples"}
+    given = _executor_input(type=own)
+    entrypoint.with_input_types(given, {})
+    assert given["inputs"]["artifacts"]["examples"]["artifacts"][0]["type"] == own
+
+
+def test_an_input_whose_type_nobody_knows_is_named():
+    with pytest.raises(BadInput, match="The input examples came without a type"):
+        entrypoint.with_input_types(_executor_input(type={"instanceSchema": ""}), {"artifacts": {}})
+
+
+def test_outputs_of_kubeflow_are_left_alone():
+    """`executor-logs` is there unless an installation switches log publishing off."""
+    given = _executor_input()
+    outputs = given["outputs"]["artifacts"]
+    outputs["model"]["artifacts"][0]["type"] = {"instanceSchema": "title: tfx.Model\ntype: object\n"}
+    outputs["page"] = {"artifacts": [{"uri": "s3://bucket/page", "type": {"instanceSchema": "title: system.HTML\ntype: object\n"}}]}
+    outputs["executor-logs"] = {"artifacts": [{"uri": "s3://bucket/logs", "type": {"schemaTitle": "system.Artifact"}}]}
+    outputs["what-comes-next"] = {"artifacts": [{"uri": "s3://bucket/next", "type": {"instanceSchema": "title: system.Next"}}]}
+    entrypoint.without_outputs_of_kubeflow(given, {"tfx.Model", "system.HTML", "system.Metrics"})
+    assert set(outputs) == {"model", "page"}
+
+
+@pytest.mark.parametrize(
+    "back, written",
+    [
+        ({"struct": {"train": 1}}, {"train": 1}),
+        ({"list": ["train"]}, ["train"]),
+        ({"struct": "not ours"}, {"struct": "not ours"}),
+        ({"struct": {}, "list": []}, {"struct": {}, "list": []}),
+        (1.0, 1.0),
+        ("text", "text"),
+    ],
+)
+def test_metadata_are_read_as_they_were_written(back, written, tmp_path):
+    (tmp_path / "s3/bucket/in").mkdir(parents=True)
+    given = _executor_input(metadata={"blessed": back})
+    entrypoint.with_local_paths(given, str(tmp_path))
+    assert given["inputs"]["artifacts"]["examples"]["artifacts"][0]["metadata"] == {"blessed": written}
+
+
 def test_a_missing_input_is_named(tmp_path):
     with pytest.raises(BadInput, match="The input examples should be at .*/s3/bucket/in, a copy of s3://bucket/in"):
         entrypoint.with_local_paths(_executor_input(), str(tmp_path))
