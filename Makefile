@@ -51,7 +51,7 @@ test: setup ## Run the tests
 	@$(BIN)/python -m pytest $(value ARGS)
 
 test-current: ## Run the tests on the current stack in a Debian 13 tree TREE= (needs root and debootstrap), and exchange models
-	@python3 deploy/current_tree.py $(call tree,current) $(call quote,VENV) $(value ARGS)
+	@python3 -m proofs.current_stack $(call tree,current) $(call quote,VENV) $(value ARGS)
 
 test-containers: setup ## Run the containers of the pipeline compiled for Kubeflow, one by one, on this machine
 	@$(BIN)/python -m pytest -m containers tests/kubeflow/test_containers.py $(value ARGS)
@@ -72,9 +72,9 @@ lock: ## Resolve the lock files again; ARGS=--upgrade for newer versions
 	@sh locks/lock.sh $(call quote,VENV) $(value ARGS)
 
 image-tree: ## Run the Dockerfile's commands in a fresh Debian 13 tree TREE= (needs root and debootstrap)
-	@python3 deploy/image_tree.py $(call tree,image) --variant $(call quote,VARIANT) $(value ARGS)
+	@python3 -m proofs.image $(call tree,image) --variant $(call quote,VARIANT) $(value ARGS)
 
 clean: ## Remove the environment and what building and testing left; runs stay
 	@if [ -e $(call quote,VENV)/.age-pipeline ]; then rm -rf $(call quote,VENV); fi
 	@rm -rf build dist *.egg-info .pytest_cache
-	@find benchmarks components pipeline schemas tests -name __pycache__ -prune -exec rm -rf {} +
+	@find benchmarks components pipeline proofs schemas tests -name __pycache__ -prune -exec rm -rf {} +

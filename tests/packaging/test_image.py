@@ -1,22 +1,21 @@
 """The Dockerfile installs the current stack's lock file, from a small context, for a user who is not root."""
 
 import fnmatch
-import sys
 from pathlib import Path
 
 import pytest
 import yaml
 
+from proofs import image
+
 CHECKOUT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(CHECKOUT / "deploy"))
-import image_tree  # noqa: E402
 
 TEXT = (CHECKOUT / "Dockerfile").read_text()
 
 
 def commands(variant):
-    found = image_tree.stages(TEXT, {"VARIANT": variant})
-    return [step for name in image_tree.in_order(found, "image") for step in found[name][1]]
+    found = image.stages(TEXT, {"VARIANT": variant})
+    return [step for name in image.in_order(found, "image") for step in found[name][1]]
 
 
 def allowed(path):
@@ -54,7 +53,7 @@ def test_the_context_is_small(path):
 
 
 def test_the_image_does_not_run_as_root():
-    found = image_tree.stages(TEXT, {})
+    found = image.stages(TEXT, {})
     users = [rest for word, rest in found["image"][1] if word == "USER"]
     assert users == ["1000"]
 

@@ -1,6 +1,6 @@
 """Runs the Dockerfile's own commands one by one in a fresh Debian 13 tree, where there is no container engine.
 
-    python deploy/image_tree.py /var/tmp/age-image [--variant gpu] [--check]
+    python -m proofs.image /var/tmp/age-image [--variant gpu] [--check]
 
 Needs root, `debootstrap` and a package index. The stages that lead to the image are run one after the other in the one
 tree, so it ends up with the image's files and the compilers that made them; what they copy from one another is in place.
@@ -14,8 +14,8 @@ import shlex
 import shutil
 import sys
 
-import debian_tree
-from debian_tree import CHECKOUT
+from proofs import debian_tree
+from proofs.debian_tree import CHECKOUT
 
 _NEEDS_BASE = "debian:13-slim"
 
@@ -86,7 +86,7 @@ def copy_into(tree: pathlib.Path, rest: str) -> None:
 def build(tree: pathlib.Path, variant: str) -> dict:
     """Makes the tree and returns the environment that the image ends with."""
     found = stages((CHECKOUT / "Dockerfile").read_text(encoding="utf-8"), {"VARIANT": variant})
-    debian_tree.make(tree)
+    debian_tree.make(tree, "trixie")
     environment = {"PATH": debian_tree.PATH, "HOME": "/root"}
     for name in in_order(found, "image"):
         base, body = found[name]

@@ -1,6 +1,6 @@
 """Proves the current stack where the host's C library is too old for it: in a Debian 13 tree of its own.
 
-    python deploy/current_tree.py /var/tmp/age-current .venv [ARGUMENT of pytest]...
+    python -m proofs.current_stack /var/tmp/age-current .venv [ARGUMENT of pytest]...
 
 Makes the tree with debootstrap (root needed), unless it is there from an earlier call; copies the checkout into it;
 then, inside, `make setup` and the test suite. Afterwards each stack runs the pipeline once and reads, evaluates, serves
@@ -11,22 +11,17 @@ the current one inside. At last, inside, the tests on Flink, where Maven can hav
 import argparse
 import os
 import pathlib
-import shutil
 import subprocess
 import sys
 import tempfile
-import time
 
-import debian_tree
-from debian_tree import CHECKOUT
+from proofs import debian_tree
+from proofs.debian_tree import CHECKOUT, INSIDE
 
 # What README.md and docs/flink.md ask of a machine, and a browser for the report's tests.
 PACKAGES = (
     "ca-certificates", "chromium", "g++", "make", "maven", "openjdk-21-jre-headless", "python3", "python3-dev", "python3-venv"
 )  # fmt: skip
-INSIDE = "/root/age-pipeline"
-_STAMP = ".age-pipeline-tree"
-_KEPT = (".venv", "runs")
 
 
 def loads_here() -> bool:
@@ -35,46 +30,6 @@ def loads_here() -> bool:
     if chosen.returncode:
         sys.exit(chosen.stderr.strip())
     return chosen.stdout.strip() == "current"
-
-
-def prepare(tree: pathlib.Path) -> None:
-    """Makes the tree unless an earlier call did; one that was cut off is made again."""
-    stamp = tree / _STAMP
-    if stamp.is_file() and stamp.read_text() == " ".join(PACKAGES):
-        print(f"Tree: {tree} is there from an earlier call.", flush=True)
-        return
-    if tree.exists() and any(tree.iterdir()) and not stamp.is_file():
-        sys.exit(f"TREE={tree} is a directory with something else in it: name one that does not exist yet.")
-    started = time.monotonic()
-    subprocess.run(["rm", "-rf", "--one-file-system", str(tree)], check=True)
-    tree.mkdir(parents=True)
-    stamp.write_text("")
-    debian_tree.make(tree)
-    variables, mounts = debian_tree.network()
-    # apt, not debootstrap, which knows no alternatives among dependencies.
-    install = f"apt-get update -q && apt-get install -qq --no-install-recommends {' '.join(PACKAGES)} && apt-get clean"
-    if debian_tree.run_in(tree, install, {**variables, "HOME": "/root", "DEBIAN_FRONTEND": "noninteractive"}, mounts):
-        sys.exit("Debian's packages could not be installed in the tree (apt's reason is above).")
-    stamp.write_text(" ".join(PACKAGES))
-    print(f"Tree: {tree} is made ({time.monotonic() - started:.0f} s).", flush=True)
-
-
-def copy_checkout(tree: pathlib.Path) -> None:
-    """Puts what git would commit into the tree, in place of an earlier call's; the environment and Flink's jars stay."""
-    target = tree / INSIDE.lstrip("/")
-    target.mkdir(parents=True, exist_ok=True)
-    for entry in target.iterdir():
-        if entry.name not in _KEPT:
-            shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=CHECKOUT, capture_output=True
-    )
-    if listed.returncode:
-        sys.exit(f"{CHECKOUT} is no git checkout: git is asked which of its files belong to the project.")
-    for name in filter(None, os.fsdecode(listed.stdout).split("\0")):
-        if (CHECKOUT / name).is_file():
-            (target / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(CHECKOUT / name, target / name)
 
 
 class Stacks:
@@ -139,8 +94,8 @@ def main() -> None:
     if not ended_well("sh", "locks/install.sh", given.venv, "compatible"):
         sys.exit(1)
     tree = given.tree.absolute()
-    prepare(tree)
-    copy_checkout(tree)
+    debian_tree.prepare(tree, "trixie", PACKAGES)
+    debian_tree.copy_checkout(tree)
     stacks = Stacks(tree, given.venv)
     if stacks.inside("make setup STACK=current"):
         sys.exit(1)

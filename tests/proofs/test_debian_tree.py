@@ -1,30 +1,20 @@
-"""The Debian 13 tree of `make test-current`: what is refused, what is copied into it, what a command in it sees."""
+"""The Debian trees of the proofs: what is refused, what is copied into it, what a command in it sees."""
 
 import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from proofs import debian_tree
+
 CHECKOUT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(CHECKOUT / "deploy"))
-import current_tree  # noqa: E402
-import debian_tree  # noqa: E402
 
 
 def can_mount():
     probe = ["unshare", "--mount", "--pid", "--fork", "sh", "-c", "mount -t proc proc /proc"]
     return os.geteuid() == 0 and shutil.which("unshare") and subprocess.run(probe, capture_output=True).returncode == 0
-
-
-@pytest.mark.parametrize(("glibc", "loads"), [("2.36", False), ("2.41", True)])
-def test_where_the_current_stack_loads_no_tree_is_needed(monkeypatch, tmp_path, glibc, loads):
-    (tmp_path / "getconf").write_text(f"#!/bin/sh\necho 'glibc {glibc}'\n")
-    (tmp_path / "getconf").chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
-    assert current_tree.loads_here() == loads
 
 
 def test_without_root_it_says_so_in_one_sentence(monkeypatch):
@@ -44,19 +34,19 @@ def test_without_debootstrap_it_says_what_to_install(monkeypatch, tmp_path):
 def test_a_directory_with_something_else_in_it_is_left_alone(tmp_path):
     (tmp_path / "thesis.txt").write_text("mine")
     with pytest.raises(SystemExit, match="is a directory with something else in it"):
-        current_tree.prepare(tmp_path)
+        debian_tree.prepare(tmp_path, "trixie", ("make",))
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
 
 
 @pytest.mark.skipif(not (CHECKOUT / ".git").exists(), reason="no git checkout: git says what belongs to the project")
 def test_the_checkout_is_copied_without_what_git_ignores_and_what_was_downloaded_stays(tmp_path):
-    inside = tmp_path / current_tree.INSIDE.lstrip("/")
+    inside = tmp_path / debian_tree.INSIDE.lstrip("/")
     kept = (".venv/bin/python", "runs/flink/jars-2/flink.jar")
     for name in (*kept, "pipeline/gone.py"):
         (inside / name).parent.mkdir(parents=True)
         (inside / name).write_text("of an earlier call")
 
-    current_tree.copy_checkout(tmp_path)
+    debian_tree.copy_checkout(tmp_path)
 
     assert all((inside / name).read_text() == "of an earlier call" for name in kept)
     assert not (inside / "pipeline/gone.py").exists()

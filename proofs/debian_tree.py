@@ -1,16 +1,20 @@
-"""A Debian 13 tree, made with debootstrap and entered with chroot: what image_tree.py and current_tree.py share."""
+"""A Debian tree, made with debootstrap and entered with chroot."""
 
 import os
 import pathlib
 import shutil
 import subprocess
 import sys
+import time
 
 CHECKOUT = pathlib.Path(__file__).resolve().parents[1]
-MIRROR = "http://deb.debian.org/debian"
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+INSIDE = "/root/age-pipeline"  # where the checkout is in a tree
 CERTIFICATES = "/run/certificates-of-the-host.crt"
 JAVA_CERTIFICATES = "/run/certificates-of-the-host.jks"
+
+_STAMP = ".age-pipeline-tree"
+_KEPT = (".venv", "runs")
 
 # What a machine says about its network. Values may hold passwords: they are handed on in the environment alone.
 _NETWORK = {
@@ -51,11 +55,64 @@ def require(what_for: str) -> None:
             sys.exit(f"{what_for} needs {program}, and there is none here: install it (apt install {package}).")
 
 
-def make(tree: pathlib.Path) -> None:
-    """Makes the tree: Debian's minimal system."""
-    made = subprocess.run(["debootstrap", "--variant=minbase", "trixie", str(tree), MIRROR])
+def make(tree: pathlib.Path, suite: str) -> None:
+    """Makes the tree: the minimal system of a Debian release, such as `trixie`, from the mirror that debootstrap uses."""
+    made = subprocess.run(["debootstrap", "--variant=minbase", suite, str(tree)])
     if made.returncode:
-        sys.exit(f"debootstrap could not make {tree} from {MIRROR} (its reason is above).")
+        sys.exit(f"debootstrap could not make {tree} (its reason is above).")
+
+
+def prepare(tree: pathlib.Path, suite: str, packages: tuple, afresh: bool = False) -> None:
+    """Makes the tree with further Debian packages in it, unless an earlier call did.
+
+    Args:
+        tree: a directory that does not exist yet or is empty, or a tree that an earlier call made; one that was cut off, or
+            was made with other packages, is made again.
+        suite: the Debian release.
+        packages: names of packages that apt installs.
+        afresh: make it again in any case.
+    """
+    stamp, contents = tree / _STAMP, " ".join((suite, *packages))
+    if stamp.is_file() and stamp.read_text() == contents and not afresh:
+        print(f"Tree: {tree} is there from an earlier call.", flush=True)
+        return
+    if tree.exists() and any(tree.iterdir()) and not stamp.is_file():
+        sys.exit(f"TREE={tree} is a directory with something else in it: name one that does not exist yet.")
+    started = time.monotonic()
+    remove(tree)
+    tree.mkdir(parents=True)
+    stamp.write_text("")
+    make(tree, suite)
+    variables, mounts = network()
+    # apt, not debootstrap, which knows no alternatives among dependencies.
+    install = f"apt-get update -q && apt-get install -qq --no-install-recommends {' '.join(packages)} && apt-get clean"
+    if run_in(tree, install, {**variables, "HOME": "/root", "DEBIAN_FRONTEND": "noninteractive"}, mounts):
+        sys.exit("Debian's packages could not be installed in the tree (apt's reason is above).")
+    stamp.write_text(contents)
+    print(f"Tree: {tree} is made ({time.monotonic() - started:.0f} s).", flush=True)
+
+
+def remove(tree: pathlib.Path) -> None:
+    """Removes the tree, and nothing that is mounted in it."""
+    subprocess.run(["rm", "-rf", "--one-file-system", str(tree)], check=True)
+
+
+def copy_checkout(tree: pathlib.Path) -> None:
+    """Puts what git would commit into the tree, in place of an earlier call's; the environment and Flink's jars stay."""
+    target = tree / INSIDE.lstrip("/")
+    target.mkdir(parents=True, exist_ok=True)
+    for entry in target.iterdir():
+        if entry.name not in _KEPT:
+            shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=CHECKOUT, capture_output=True
+    )
+    if listed.returncode:
+        sys.exit(f"{CHECKOUT} is no git checkout: git is asked which of its files belong to the project.")
+    for name in filter(None, os.fsdecode(listed.stdout).split("\0")):
+        if (CHECKOUT / name).is_file():
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(CHECKOUT / name, target / name)
 
 
 def network() -> tuple:
