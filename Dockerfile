@@ -34,6 +34,7 @@ FROM lock-${VARIANT} AS project
 RUN uv venv --no-project --python /usr/bin/python3 /opt/age \
     && uv pip sync --require-hashes --build-constraints /build/locks/lock.txt --python /opt/age/bin/python /build/locks/lock.txt
 COPY setup.py /build/project/
+COPY age /build/project/age
 COPY components /build/project/components
 COPY pipeline /build/project/pipeline
 COPY schemas /build/project/schemas

@@ -77,4 +77,4 @@ image-tree: ## Run the Dockerfile's commands in a fresh Debian 13 tree TREE= (ne
 clean: ## Remove the environment and what building and testing left; runs stay
 	@if [ -e $(call quote,VENV)/.age-pipeline ]; then rm -rf $(call quote,VENV); fi
 	@rm -rf build dist *.egg-info .pytest_cache
-	@find benchmarks components pipeline proofs schemas tests -name __pycache__ -prune -exec rm -rf {} +
+	@find age benchmarks components pipeline proofs schemas tests -name __pycache__ -prune -exec rm -rf {} +

@@ -12,11 +12,11 @@ setup(
     description="From a folder of face photographs with ages to a gated, served age regressor (TFX).",
     python_requires=">=3.10,<3.14",
     packages=find_packages(
-        include=["pipeline", "pipeline.*", "components", "components.*", "schemas", "schemas.*"]
+        include=["schemas", "schemas.*", "age", "age.*", "components", "components.*", "pipeline", "pipeline.*"]
     ),
     package_data={
         "schemas": ["*.pbtxt"],
-        "components": ["**/*.j2"],
+        "age": ["**/*.j2"],
     },
     entry_points={"console_scripts": ["age-pipeline = pipeline.cli:main"]},
     # Lower bound: the compatible stack's version. Upper bound: the first one that the current stack was not tried with.
@@ -46,5 +46,8 @@ setup(
         "matplotlib>=3.8,<4",
         "rich>=13,<16",
     ],
-    extras_require={"test": ["pytest>=8", "playwright>=1.49,<2", "jsonschema>=4.26,<5", "kubernetes>=26.1,<27"]},
+    extras_require={
+        "test": ["pytest>=8", "playwright>=1.49,<2", "jsonschema>=4.26,<5", "kubernetes>=26.1,<27"],
+        "lint": ["ruff>=0.14,<1", "mypy>=1.18,<2", "import-linter>=2.5,<3", "types-PyYAML>=6"],
+    },
 )

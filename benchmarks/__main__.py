@@ -25,7 +25,7 @@ def main(names, data, repeats):
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with tempfile.TemporaryDirectory() as scratch:
         if data is None:
-            from pipeline import sample_data
+            from age.dataset.sources import sample_data
 
             data = os.path.join(scratch, "sample")
             sample_data.write_sample_data(data)

@@ -28,8 +28,8 @@ def measure(data: str, scratch: str, repeats: int) -> Iterator[str]:
     import keras
     import tensorflow as tf
 
-    from components.trainer import datasets, feature_cache, feeding, network, run_fn
-    from components.trainer.settings import TrainerSettings
+    from age.model import datasets, feature_cache, feeding, network, training
+    from age.model.settings import TrainerSettings
 
     settings = TrainerSettings(weights="none", freeze_through="conv4_block6_out", image_size=_IMAGE_SIZE)
     tail = network.build(settings, 33.0, 20.0).tail
@@ -45,7 +45,7 @@ def measure(data: str, scratch: str, repeats: int) -> Iterator[str]:
     _epoch(batches)
     yield f"read back: {', '.join(f'{_epoch(batches):.0f}' for _ in range(repeats))} samples/s"
 
-    tail.compile(optimizer=keras.optimizers.AdamW(1e-3), loss=run_fn._loss(settings), jit_compile=False)
+    tail.compile(optimizer=keras.optimizers.AdamW(1e-3), loss=training._loss(settings), jit_compile=False)
     held = datasets.untuned(tf.data.Dataset.from_tensors(next(iter(batches))).repeat(_STEPS))
     from_cache = batches.take(_STEPS)
     tail.fit(held, verbose=0)

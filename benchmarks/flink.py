@@ -11,7 +11,7 @@ _CONFIG = pathlib.Path(__file__).parents[1] / "configs" / "flink.yaml"
 
 def measure(data: str, scratch: str, repeats: int) -> Iterator[str]:
     """Yields what `workers.measure` does, on the cluster of `configs/flink.yaml`."""
-    from components import beam_check
+    from components.run_start import beam_check
 
     def on_flink(parallelism: int) -> configuration.Beam:
         return configuration.load(str(_CONFIG), [f"beam.options.parallelism={parallelism}"]).beam

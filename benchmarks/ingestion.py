@@ -11,8 +11,8 @@ import statistics
 import time
 from typing import Callable, Iterator, Optional
 
-from components import storage
-from components.face_example_gen import image_checks, image_folder, ingestion, label_file, row_checks
+from age import storage
+from age.dataset import image_checks, image_folder, ingestion, label_file, row_checks
 from pipeline import configuration
 from schemas import age_schema, features
 

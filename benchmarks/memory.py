@@ -7,7 +7,7 @@ import subprocess
 import sys
 from typing import Iterator
 
-from components.face_example_gen import image_folder, label_file
+from age.dataset import image_folder, label_file
 from schemas import features
 
 _TIMES = 10
@@ -22,7 +22,7 @@ print(json.dumps({"count": counts["rows"], "before": before, "after": memory.pea
 _TRAINING = """
 import json, sys
 from benchmarks import memory
-from components.trainer import run_fn
+from age.model import training
 before = memory.peak_mib()
 count = memory.train_from_files(*sys.argv[1:])
 print(json.dumps({"count": count, "before": before, "after": memory.peak_mib()}))
@@ -75,12 +75,12 @@ def train_from_files(train: str, validation: str, directory: str) -> int:
     """
     from tfx.components.trainer.fn_args_utils import FnArgs
 
-    from components.trainer import run_fn
-    from components.trainer.settings import TrainerInputs, TrainerSettings
+    from age.model import training
+    from age.model.settings import TrainerInputs, TrainerSettings
 
     settings = TrainerSettings(backbone="resnet20", weights="none", image_size=32, feature_cache=False, epochs=1)
     inputs = TrainerInputs(settings=settings, feature_cache_dir=os.path.join(directory, "no_cache"))
-    run_fn.run_fn(
+    training.run_fn(
         FnArgs(
             train_files=[train],
             eval_files=[validation],
@@ -89,7 +89,7 @@ def train_from_files(train: str, validation: str, directory: str) -> int:
             custom_config=inputs.model_dump(),
         )
     )
-    with open(os.path.join(directory, run_fn.HISTORY_FILE), encoding="utf-8") as file:
+    with open(os.path.join(directory, training.HISTORY_FILE), encoding="utf-8") as file:
         return json.load(file)["training_examples"]
 
 

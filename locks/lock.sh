@@ -24,9 +24,9 @@ compile() {
     echo "$output: $(grep -c '^[a-z0-9].*==' "$output") packages."
 }
 
-compatible() { compile "$@" locks/compatible.in setup.py --extra test --python-version 3.10 --python-platform x86_64-manylinux_2_28; }
+compatible() { compile "$@" locks/compatible.in setup.py --extra test --extra lint --python-version 3.10 --python-platform x86_64-manylinux_2_28; }
 # Universal: one file for Python 3.11 to 3.13, with markers where they differ.
-current() { compile "$@" locks/current.in setup.py --extra test --universal --python-version 3.11; }
+current() { compile "$@" locks/current.in setup.py --extra test --extra lint --universal --python-version 3.11; }
 
 for stack in compatible current; do
     $stack locks/$stack.txt "$@"

@@ -5,7 +5,7 @@ import traceback
 
 import click
 
-from pipeline.inert_text import inert_lines
+from pipeline.terminal.inert_text import inert_lines
 from schemas.bad_input import BadInput
 
 EXIT_DONE = 0
@@ -48,7 +48,9 @@ def _configured(command):
 @_configured
 def run(data, config, workdir, overrides):
     """Run the whole pipeline on this machine and say whether the model may serve."""
-    from pipeline import configuration, local_runner, run_display, verdict_text
+    from pipeline import configuration
+    from pipeline.local import local_runner
+    from pipeline.terminal import run_display, verdict_text
 
     configured = configuration.load(config, overrides, data_dir=data, workdir=workdir)
     with run_display.on_standard_output() as display:
@@ -65,7 +67,9 @@ def explore(data, config, workdir, overrides):
 
     Exit status: 0 it would, 2 it would not.
     """
-    from pipeline import configuration, data_text, local_runner, run_display
+    from pipeline import configuration
+    from pipeline.local import local_runner
+    from pipeline.terminal import data_text, run_display
 
     configured = configuration.load(config, overrides, data_dir=data, workdir=workdir)
     with run_display.on_standard_output() as display:
@@ -84,7 +88,8 @@ def report(run, open_page, compare, config, workdir, overrides):
 
     RUN, A and B are names from the list, their beginnings, or 'latest'.
     """
-    from pipeline import configuration, past_runs, runs_text
+    from pipeline import configuration
+    from pipeline.terminal import past_runs, runs_text
 
     if compare and (run or open_page):
         raise click.UsageError("--compare takes its two runs and goes with neither RUN nor --open.")
@@ -113,7 +118,8 @@ def predict(images, model, config, workdir, overrides):
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     # Google's libraries announce the end of Python 3.10 to whoever imports them.
     warnings.filterwarnings("ignore", category=FutureWarning, module=r"google\.")
-    from pipeline import configuration, prediction
+    from age.serving import prediction
+    from pipeline import configuration
 
     if model is None:
         model = prediction.newest_model(configuration.load(config, overrides, workdir=workdir).serving_dir)
@@ -193,7 +199,7 @@ def submit(host, experiment, assignments, recurring, wait, config, workdir, over
 @click.option("--seed", default=0, show_default=True, help="The same seed draws the same faces.")
 def sample_data(directory, count, image_size, seed):
     """Draw the synthetic demo set into DIRECTORY: faces whose look depends on age."""
-    from pipeline import sample_data as drawing
+    from age.dataset.sources import sample_data as drawing
 
     drawing.write_sample_data(directory, count=count, image_size=image_size, seed=seed)
     _say(f"{directory}: {count} faces and labels.csv")
@@ -204,7 +210,7 @@ def sample_data(directory, count, image_size, seed):
 @click.argument("destination")
 def import_utkface(source, destination):
     """Turn UTKFace's downloaded folder SOURCE into the input form in DESTINATION."""
-    from pipeline import import_utkface as importer
+    from age.dataset.sources import import_utkface as importer
 
     _say(str(importer.import_utkface(source, destination)))
 
@@ -214,7 +220,7 @@ def import_utkface(source, destination):
 @click.argument("destination")
 def import_appa_real(source, destination):
     """Turn APPA-REAL's downloaded folder SOURCE into the input form in DESTINATION."""
-    from pipeline import import_appa_real as importer
+    from age.dataset.sources import import_appa_real as importer
 
     _say(str(importer.import_appa_real(source, destination)))
 
@@ -233,8 +239,8 @@ def main() -> None:
         click.echo("Stopped.", err=True)
         sys.exit(EXIT_FAILED)
     except Exception as error:
-        from pipeline import local_runner
         from pipeline.kubeflow import submission
+        from pipeline.local import local_runner
 
         if isinstance(error, local_runner.RunStopped):
             click.echo(inert_lines(error), err=True)

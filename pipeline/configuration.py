@@ -7,9 +7,9 @@ from typing import Any, Dict, Iterable, List, Literal, Optional
 import pydantic
 import yaml
 
-from components.age_evaluator.settings import EvaluatorSettings
-from components.trainer.settings import TrainerSettings
-from pipeline import beam_options
+from age.evaluation.settings import EvaluatorSettings
+from age.model.settings import TrainerSettings
+from pipeline.beam import beam_options
 from pipeline.kubeflow.settings import KubeflowSettings
 from schemas import features
 from schemas.bad_input import BadInput
@@ -81,7 +81,7 @@ class Beam(_Section):
 
     Attributes:
         runner: the Beam runner of ingestion, statistics and evaluation.
-        options: what the runner is told, such as `direct_num_workers: 2`; `pipeline.beam_options` lists all of it.
+        options: what the runner is told, such as `direct_num_workers: 2`; `pipeline.beam.beam_options` lists all of it.
     """
 
     runner: Literal["DirectRunner", "FlinkRunner", "SparkRunner", "DataflowRunner"] = "DirectRunner"

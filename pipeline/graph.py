@@ -9,7 +9,6 @@ from tfx import v1 as tfx
 from tfx.dsl.components.base import base_node
 from tfx.orchestration import metadata, pipeline
 
-from components import verdict
 from components.age_evaluator.component import AgeEvaluator
 from components.age_pusher.component import Pusher
 from components.age_schema_gen.component import AgeSchemaGen
@@ -21,7 +20,7 @@ from components.face_example_gen.component import FaceExampleGen
 from components.trainer.component import Trainer
 from pipeline.configuration import Configuration, splits_in_order
 from pipeline.run_facts import RunFacts
-from schemas import age_schema
+from schemas import age_schema, verdict
 
 PIPELINE_NAME = "age"
 

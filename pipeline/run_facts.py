@@ -4,10 +4,10 @@ import dataclasses
 import os
 from typing import Any, Optional
 
-from components import recipe, storage, verdict
-from components.champion import serving_directory
+from age import provenance, storage
+from age.serving import serving_directory
 from pipeline.configuration import Configuration, splits_in_order
-from schemas import age_schema
+from schemas import age_schema, verdict
 from schemas.bad_input import BadInput
 
 
@@ -67,7 +67,7 @@ def gather(configuration: Configuration, run_id: str, kind: str = verdict.RUN) -
     """
     data = configuration.data
     schema = schema_text(data.schema_file)
-    found = recipe.find_out(
+    found = provenance.find_out(
         data.dir,
         os.path.join(configuration.workdir, "image_digests.bin"),
         splits_in_order(data.splits),

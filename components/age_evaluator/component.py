@@ -5,8 +5,8 @@ from typing import Optional
 from tfx.dsl.components.base import base_beam_component, executor_spec
 from tfx.types import channel, component_spec, standard_artifacts
 
+from age.evaluation.settings import EvaluatorSettings
 from components.age_evaluator import executor
-from components.age_evaluator.settings import EvaluatorSettings
 from components.artifacts import Metrics
 
 

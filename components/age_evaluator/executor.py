@@ -11,9 +11,11 @@ from tfx.components.statistics_gen import stats_artifact_utils
 from tfx.types import artifact_utils
 from tfx.utils import path_utils, proto_utils
 
-from components import beam_leftovers, run_parameters, storage
-from components.age_evaluator import evaluation_config, evaluation_result, extractors, predictions_writer
-from components.age_evaluator.settings import EvaluatorSettings
+from age import storage
+from age.dataset import beam_leftovers
+from age.evaluation import evaluation_config, evaluation_result, extractors, predictions_writer
+from age.evaluation.settings import EvaluatorSettings
+from components import run_parameters
 from schemas import features
 
 SHOWN_METRICS = ("mae", "bias", "within_5_years")

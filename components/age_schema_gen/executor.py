@@ -7,7 +7,7 @@ from google.protobuf import text_format
 from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 
-from components import storage
+from age import storage
 from schemas import age_schema, features
 
 

@@ -7,7 +7,8 @@ from absl import logging
 from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 
-from components import storage, verdict
+from age import storage
+from schemas import verdict
 from schemas.bad_input import BadInput
 
 

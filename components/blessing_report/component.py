@@ -48,7 +48,7 @@ class BlessingReport(base_component.BaseComponent):
         pushed_model: what the Pusher did.
         report_dir: directory in which each run has a folder.
         run_id: the run's name.
-        run_facts: facts about the run (see `components.verdict`), as JSON.
+        run_facts: facts about the run (see `schemas.verdict`), as JSON.
         min_slice_examples: slices with fewer examples are marked as small.
     """
 

@@ -6,10 +6,12 @@ import os
 from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 
-from components import data_facts, prediction_errors, predictions_file, storage, verdict
-from components.age_evaluator import evaluation_result
-from components.report import model_card, page
-from schemas import features
+from age import storage
+from age.dataset import data_facts
+from age.evaluation import evaluation_result, prediction_errors, predictions_file
+from age.reporting import model_card, page
+from components import stages
+from schemas import features, verdict
 
 
 def _pushed(artifact):
@@ -51,6 +53,7 @@ class Executor(base_executor.BaseExecutor):
             reasons=result.reasons,
             data=data,
             run_facts=run_facts,
+            stages=stages.read(run_facts.get("metadata_path"), exec_properties["run_id"]),
             metrics={**result.metrics, "mae_interval": prediction_errors.mae_interval(errors.errors)},
             mean_age_mae=prediction_errors.mean_age_mae(predictions, data["ages"][features.TRAIN]["mean"]),
             champion=(

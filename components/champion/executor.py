@@ -6,7 +6,7 @@ from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 from tfx.utils import path_utils
 
-from components import storage
+from age import storage
 from schemas.bad_input import BadInput
 
 VERSION_PROPERTY = "served_version"

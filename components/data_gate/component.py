@@ -47,7 +47,7 @@ class DataGate(base_component.BaseComponent):
         anomalies: what ExampleValidator found.
         max_reject_fraction: share of rows, 0 to 1.
         report_dir: directory in which each run has a folder for its report.
-        run_facts: facts about the run that its report repeats (see `components.verdict`), as JSON.
+        run_facts: facts about the run that its report repeats (see `schemas.verdict`), as JSON.
         run_id: the run's name, where the runner does not tell it to the steps; then the gate runs for every run.
     """
 

@@ -11,10 +11,11 @@ from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 from tfx.utils import io_utils
 
-from components import data_facts, storage, verdict
-from components.data_gate import anomalies_in_words
-from components.report import page
-from schemas import features
+from age import storage
+from age.dataset import anomalies_in_words, data_facts
+from age.reporting import page
+from components import stages
+from schemas import features, verdict
 from schemas.bad_input import BadInput
 
 GATE_REPORT_FILE = "data_gate.json"
@@ -147,6 +148,7 @@ class Executor(base_executor.BaseExecutor):
             data=data_facts.read(rejects, run_facts.get("data_dir"), anomalies),
             run_facts=run_facts,
             paths=paths,
+            stages=stages.read(run_facts.get("metadata_path"), run_id),
         )
         page.write(stopped, directory)
         raise BadInput(

@@ -38,7 +38,7 @@ class DataReport(base_component.BaseComponent):
         rejects: what it rejected.
         report_dir: directory in which each run has a folder.
         run_id: the run's name.
-        run_facts: facts about the run (see `components.verdict`), as JSON.
+        run_facts: facts about the run (see `schemas.verdict`), as JSON.
     """
 
     SPEC_CLASS = DataReportSpec

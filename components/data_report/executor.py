@@ -6,8 +6,10 @@ import os
 from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 
-from components import data_facts, verdict
-from components.report import page
+from age.dataset import data_facts
+from age.reporting import page
+from components import stages
+from schemas import verdict
 
 
 class Executor(base_executor.BaseExecutor):
@@ -24,6 +26,7 @@ class Executor(base_executor.BaseExecutor):
             reasons=[],
             data=data_facts.read(rejects, run_facts.get("data_dir")),
             run_facts=run_facts,
+            stages=stages.read(run_facts.get("metadata_path"), exec_properties["run_id"]),
             paths={
                 "rejects": os.path.join(rejects, data_facts.REJECTS_FILE),
                 "examples": artifact_utils.get_single_uri(input_dict["examples"]),

@@ -7,8 +7,8 @@ from absl import logging
 from tfx.dsl.components.base import base_beam_executor
 from tfx.types import artifact_utils
 
-from components import beam_leftovers, progress, storage
-from components.face_example_gen import ingestion, label_file
+from age import progress, storage
+from age.dataset import beam_leftovers, ingestion, label_file
 from schemas import features
 from schemas.age_schema import Limits
 

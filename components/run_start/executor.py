@@ -6,10 +6,12 @@ from absl import logging
 from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 
-from components import beam_check, recipe, run_parameters, storage
-from components.age_evaluator.settings import EvaluatorSettings
-from components.champion import serving_directory
-from components.trainer.settings import TrainerSettings
+from age import provenance, storage
+from age.evaluation.settings import EvaluatorSettings
+from age.model.settings import TrainerSettings
+from age.serving import serving_directory
+from components import run_parameters
+from components.run_start import beam_check
 from schemas import features
 from schemas.bad_input import BadInput
 
@@ -54,7 +56,7 @@ class Executor(base_executor.BaseExecutor):
         settings = json.loads(exec_properties["settings"])
         configuration = _with_parameters(settings["configuration"], exec_properties)
         beam_check.check(settings["beam_args"])
-        found = recipe.find_out(
+        found = provenance.find_out(
             configuration["data"]["dir"],
             exec_properties["fingerprint_memory"] or None,
             {split: configuration["data"]["splits"][split] for split in features.SPLITS},

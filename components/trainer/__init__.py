@@ -1,1 +1,1 @@
-"""Trains the age regressor: `run_fn` for TFX's Trainer, and the parts it is made of."""
+"""TFX's Trainer with plain values as parameters; the training itself is `age.model.training`."""

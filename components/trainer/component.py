@@ -3,8 +3,8 @@
 from tfx.dsl.components.base import base_component, executor_spec
 from tfx.types import channel, component_spec, standard_artifacts
 
+from age.model.settings import TrainerSettings
 from components.trainer import executor
-from components.trainer.settings import TrainerSettings
 
 _TEXT = component_spec.ExecutionParameter(type=str)
 

@@ -6,11 +6,11 @@ from tfx.components.trainer import executor as tfx_trainer
 from tfx.proto import trainer_pb2
 from tfx.utils import json_utils, proto_utils
 
+from age.model.settings import TrainerInputs, TrainerSettings
 from components import run_parameters
-from components.trainer.settings import TrainerInputs, TrainerSettings
 from schemas import features
 
-RUN_FUNCTION = "components.trainer.run_fn.run_fn"
+RUN_FUNCTION = "age.model.training.run_fn"
 
 
 class Executor(tfx_trainer.GenericExecutor):

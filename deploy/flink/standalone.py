@@ -41,7 +41,7 @@ _READY_SECONDS = 90
 
 # Two slots each: a job of two workers has one in each TaskManager, and room on the other one when one dies.
 # A shuffle wants 512 buffers of 32 KiB unless told otherwise, and TFDV's graph has dozens of shuffles. The delay before a job is
-# tried again is longer than Beam keeps a dead worker (pipeline/beam_options.py). Parent first: a job brings Beam's jars along,
+# tried again is longer than Beam keeps a dead worker (pipeline/beam/beam_options.py). Parent first: a job brings Beam's jars along,
 # and when it ends its class loader goes, while threads that still close its workers look for classes.
 _FLINK = """
 jobmanager.rpc.address: localhost
@@ -264,7 +264,7 @@ class Cluster:
                 f"--artifact-port={self.ports['artifact']}", "--expansion-port=-1",
                 f"--artifacts-dir={self.directory}/artifacts",
             ],
-            "worker-pool": [sys.executable, "-m", "pipeline.beam_worker_pool", f"--port={self.ports['worker']}"],
+            "worker-pool": [sys.executable, "-m", "pipeline.beam.beam_worker_pool", f"--port={self.ports['worker']}"],
         }  # fmt: skip
 
     def _start(self, name: str, command: List[str]) -> None:

@@ -5,10 +5,10 @@ import os
 import warnings
 from typing import Any, Dict
 
-from components import verdict
 from pipeline.configuration import Configuration
 from pipeline.kubeflow import settings as kubeflow_settings
 from pipeline.run_facts import RunFacts, schema_text
+from schemas import verdict
 from schemas.bad_input import BadInput
 
 COMMAND = ["python", "-m", "pipeline.kubeflow.entrypoint"]

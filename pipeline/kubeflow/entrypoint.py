@@ -16,7 +16,7 @@ from typing import Any, Container, Dict, Iterator, List, Optional, Tuple
 
 import yaml
 
-from components import storage
+from age import storage
 from schemas.bad_input import BadInput
 
 MOUNT_ROOT_VARIABLE = "AGE_PIPELINE_MOUNT_ROOT"

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline import configuration, local_runner
+from pipeline import configuration
+from pipeline.local import local_runner
 
 SIZE = 32
 

@@ -23,8 +23,10 @@ import tensorflow as tf
 from ml_metadata import metadata_store
 from ml_metadata.proto import metadata_store_pb2
 
-from pipeline import configuration, local_runner, run_display
+from pipeline import configuration
 from pipeline.cli import cli
+from pipeline.local import local_runner
+from pipeline.terminal import run_display
 from schemas.bad_input import BadInput
 from tests.end_to_end.conftest import SMALL_RUN, run_pipeline, write_shades
 
@@ -275,7 +277,7 @@ def chatter():
     os.write(2, b"chatter: descriptor 2\\n")
     ctypes.CDLL(None).printf(b"chatter: printf\\n")
 
-from components import storage
+from age import storage
 read_bytes = storage.read_bytes
 storage.read_bytes = lambda path: (path.endswith("blessing.json") and chatter(), read_bytes(path))[1]
 cli.main()

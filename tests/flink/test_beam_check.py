@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from components import beam_check
+from components.run_start import beam_check
 from pipeline import configuration
 from schemas.bad_input import BadInput
 from tests.flink.conftest import CHECKOUT, free_ports, overrides, wait_until
@@ -34,7 +34,7 @@ def complaint(cluster, *more, **how):
 def pool_of(project: pathlib.Path):
     """The address of a worker pool that runs from another directory than this project's."""
     (port,) = free_ports(1)
-    command = [sys.executable, "-m", "pipeline.beam_worker_pool", f"--port={port}"]
+    command = [sys.executable, "-m", "pipeline.beam.beam_worker_pool", f"--port={port}"]
     with open(project / "log", "wb") as log:
         pool = subprocess.Popen(
             command, cwd=project, env={**os.environ, "PYTHONPATH": str(project)}, stdout=log, stderr=log
@@ -49,7 +49,7 @@ def pool_of(project: pathlib.Path):
 
 @pytest.fixture
 def copy(tmp_path) -> pathlib.Path:
-    for package in ("components", "pipeline", "schemas"):
+    for package in ("age", "components", "pipeline", "schemas"):
         shutil.copytree(CHECKOUT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
     return tmp_path
 
@@ -66,11 +66,11 @@ def test_workers_without_the_project(cluster, copy):
     (copy / "components.py").write_text("")
     with pool_of(copy) as address:
         said = complaint(cluster, address)
-    assert "can't import the project: ImportError: cannot import name 'beam_check' from 'components'" in said
+    assert "can't import the project: ModuleNotFoundError: No module named 'components.run_start'" in said
 
 
 def test_workers_with_another_version_of_the_project(cluster, copy):
-    with open(copy / "components" / "storage.py", "a") as file:
+    with open(copy / "age" / "storage.py", "a") as file:
         file.write("# changed\n")
     with pool_of(copy) as address:
         assert "have another version of the project" in complaint(cluster, address)

@@ -10,12 +10,12 @@ from tfx.components.statistics_gen import stats_artifact_utils
 from tfx.dsl.components.base import base_beam_executor
 from tfx.types import channel, standard_artifacts
 
-from components import predictions_file
-from components.age_evaluator import evaluation_result
+from age.evaluation import evaluation_result, predictions_file
 from components.age_evaluator.component import AgeEvaluator
 from components.age_evaluator.executor import Executor
 from components.artifacts import Metrics
-from pipeline import configuration, local_runner
+from pipeline import configuration
+from pipeline.local import local_runner
 from schemas import features
 from tests.end_to_end.conftest import SMALL_RUN, run_pipeline, write_shades
 from tests.flink.conftest import overrides

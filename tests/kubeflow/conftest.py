@@ -11,7 +11,7 @@ import zipfile
 import pytest
 
 CHECKOUT = pathlib.Path(__file__).parents[2]
-PACKAGES = ("components", "pipeline", "schemas")
+PACKAGES = ("age", "components", "pipeline", "schemas")
 
 
 @pytest.fixture(scope="session")

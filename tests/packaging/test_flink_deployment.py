@@ -41,7 +41,7 @@ def test_the_workers_have_the_image_of_the_steps(documents):
     steps = configuration.load(str(CHECKOUT / "configs" / "kubeflow.yaml"), for_cluster=True).kubeflow.image
     (pool,) = documents["FlinkDeployment", "age-flink"]["spec"]["taskManager"]["podTemplate"]["spec"]["containers"]
     assert pool["image"] == steps
-    assert pool["command"] == ["python", "-m", "pipeline.beam_worker_pool", "--port=50000"]
+    assert pool["command"] == ["python", "-m", "pipeline.beam.beam_worker_pool", "--port=50000"]
 
 
 def test_the_cluster_waits_longer_than_beam_keeps_a_dead_worker(documents):

@@ -109,4 +109,4 @@ def test_setup_py_admits_what_the_lock_file_pins(stack, python, project):
 
 
 def test_the_package_brings_the_three_floors_and_nothing_else(project):
-    assert {package.split(".")[0] for package in project.packages} == {"pipeline", "components", "schemas"}
+    assert {package.split(".")[0] for package in project.packages} == {"schemas", "age", "components", "pipeline"}

@@ -8,7 +8,6 @@ import time
 
 import pytest
 
-
 ROOT = pathlib.Path(__file__).parents[2]
 
 

@@ -10,7 +10,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 import tensorflow as tf
 
-from pipeline import prediction
+from age.serving import prediction
 from tests.end_to_end.conftest import run_pipeline, write_shades
 
 

@@ -12,7 +12,7 @@ import shutil
 import pytest
 import tensorflow as tf
 
-from pipeline import prediction
+from age.serving import prediction
 from pipeline.cli import cli
 from tests.end_to_end.conftest import run_pipeline
 from tests.end_to_end.test_local_run import ALL_STEPS

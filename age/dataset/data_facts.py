@@ -1,0 +1,68 @@
+"""What a run knows of its data: the `data` key of a verdict, read from what FaceExampleGen wrote."""
+
+import csv
+import io
+import json
+from typing import Any, Dict, Iterable, List, Optional
+
+from age import storage
+from age.dataset import age_statistics
+from schemas import features
+
+COUNTS_FILE = "counts.json"
+SUMMARY_FILE = "summary.json"
+REJECTS_FILE = "rejects.csv"
+EXAMPLES_OF_A_REASON = 5
+_FIELD_LENGTH = 300
+
+LABELS = "labels"
+"""Key of the ages of all rows whose age the schema allows, whatever became of their images."""
+
+
+def read_counts(rejects_uri: str) -> Dict[str, Any]:
+    """Returns what became of the rows: `rows`, `used`, `rejected`, `duplicates`, `splits`, `rejects` by reason."""
+    return json.loads(storage.read_bytes(storage.join(rejects_uri, COUNTS_FILE)))
+
+
+def _age_counts(summary: Dict[str, Any]) -> Dict[str, age_statistics.AgeCounts]:
+    return {
+        where: age_statistics.AgeCounts.from_mapping(summary["ages"].get(where, {})) for where in (LABELS, *features.SPLITS)
+    }
+
+
+def _reject_examples(path: str) -> List[Dict[str, Any]]:
+    """Returns the first rows of each reason, in the label file's order; the file itself has no order."""
+    kept: Dict[str, List[Dict[str, Any]]] = {}
+    with storage.open_binary(path) as file, io.TextIOWrapper(file, encoding="utf-8", newline="") as text:
+        for row in csv.DictReader(text):
+            row = {name: value[:_FIELD_LENGTH] for name, value in row.items()}
+            row["line"] = int(row["line"])
+            of_reason = kept.setdefault(row["reason"], [])
+            if len(of_reason) < EXAMPLES_OF_A_REASON or row["line"] < of_reason[-1]["line"]:
+                of_reason.append(row)
+                of_reason.sort(key=lambda one: one["line"])
+                del of_reason[EXAMPLES_OF_A_REASON:]
+    return [row for _, rows in sorted(kept.items()) for row in rows]
+
+
+def read(rejects_uri: str, directory: Optional[str], anomalies: Iterable[str] = ()) -> Dict[str, Any]:
+    """Returns the `data` key of a verdict.
+
+    Args:
+        rejects_uri: uri of FaceExampleGen's `Rejects`.
+        directory: the data directory.
+        anomalies: what DataGate found against the schema, in sentences.
+    """
+    summary = json.loads(storage.read_bytes(storage.join(rejects_uri, SUMMARY_FILE)))
+    counted = _age_counts(summary)
+    edges = age_statistics.bin_edges(counted.values())
+    return {
+        "directory": directory,
+        **read_counts(rejects_uri),
+        "ages": {where: age_statistics.describe(ages, edges) for where, ages in counted.items()},
+        "sizes": summary["sizes"],
+        "brightness": summary["brightness"],
+        "attributes": summary["attributes"],
+        "reject_examples": _reject_examples(storage.join(rejects_uri, REJECTS_FILE)),
+        "anomalies": list(anomalies),
+    }

@@ -1,0 +1,67 @@
+"""Finds the image that a row of the label file names."""
+
+import re
+from typing import Optional, Tuple
+
+from age import storage
+
+Place = Tuple[int, ...]
+"""Where an image lies when its file name does not say it."""
+
+IMAGE_FOLDERS = ("", "final_files", "images")
+"""Where images are looked up, in this order, relative to the data directory."""
+
+_DRIVE = re.compile(r"[A-Za-z]:")
+
+
+def unsafe_reason(file_name: str) -> Optional[str]:
+    """Says why a file name from a label file must not be opened, or returns None.
+
+    Only names below the data directory are safe: a label file from a stranger must not make the pipeline read (and
+    store in its records) other files of the machine.
+    """
+    if not file_name.strip():
+        return "the file name is blank"
+    if "\0" in file_name:
+        return "the file name holds a NUL character"
+    parts = file_name.replace("\\", "/").split("/")
+    if ".." in parts:
+        return "the file name climbs out of the data directory"
+    if parts[0] == "" or _DRIVE.match(file_name) or storage.is_remote(file_name):
+        return "the file name is not relative to the data directory"
+    return None
+
+
+def read_image(data_dir: str, file_name: str) -> bytes:
+    """Returns the bytes of the image that `file_name` names.
+
+    Args:
+        data_dir: the data directory, local or on any file system that TensorFlow reads.
+        file_name: a name for which `unsafe_reason` is None.
+
+    Raises:
+        FileNotFoundError: it is in none of `IMAGE_FOLDERS`.
+        OSError: it is there and can't be read.
+    """
+    for folder in IMAGE_FOLDERS:
+        try:
+            return storage.read_bytes(storage.join(data_dir, folder, file_name))
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+    raise FileNotFoundError(file_name)
+
+
+class ImageFolder:
+    """The images of a data directory as loose files.
+
+    Args:
+        data_dir: the data directory.
+    """
+
+    def __init__(self, data_dir: str):
+        self._data_dir = data_dir
+        self.is_remote = storage.is_remote(data_dir)
+
+    def read(self, file_name: str, place: Place = ()) -> bytes:
+        """Returns an image's bytes, as `read_image` does."""
+        return read_image(self._data_dir, file_name)

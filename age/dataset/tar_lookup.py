@@ -1,0 +1,110 @@
+"""Joins the rows of a label file with the members of tar shards, by name; image bytes take no part in it."""
+
+import dataclasses
+import posixpath
+from typing import Iterable, Iterator, List, Optional, Tuple
+
+import apache_beam as beam
+from apache_beam.transforms import window
+
+from age import progress
+from age.dataset import example_writing, image_folder, row_checks, tally
+from age.dataset.tar_shards import Member, TarShards, members
+from schemas.bad_input import BadInput
+
+
+class _IndexShard(beam.DoFn):
+    """Reads a shard; yields its members by name."""
+
+    def __init__(self, shards: TarShards):
+        self._shards = shards
+
+    def process(self, shard: int):
+        path = self._shards.path(shard)
+        try:
+            for name, member in members(path, shard):
+                yield name, tuple(member)
+        except OSError as error:
+            raise BadInput(f"{path}: the tar shard can't be read: {error.strerror or error}.") from error
+
+
+class _LocateImages(beam.DoFn):
+    """Gives rows the place and hash of their image, or rejects them; yields what `HashImages` yields for loose files."""
+
+    def __init__(self, shards: TarShards, rows_per_group: int):
+        self._shards = shards
+        self._rows_per_group = rows_per_group
+
+    def start_bundle(self):
+        self._counted: tally.Tally = {}
+
+    def _member(self, found: Iterable[Tuple]) -> Tuple[Optional[Member], str, str]:
+        """Returns the member that a name stands for, or None with a reject's reason and detail."""
+        found = [Member(*one) for one in found]
+        if not found:
+            folders = ", ".join(folder or "." for folder in image_folder.IMAGE_FOLDERS)
+            return None, "missing_file", f"no such member in {folders} of {len(self._shards.names)} tar shards"
+        first = min(found, key=lambda one: (one.rank, one.shard, one.offset))
+        same_name = [one for one in found if one.rank == first.rank]
+        if len({(one.digest, one.problem) for one in same_name}) > 1:
+            where = ", ".join(sorted({self._shards.names[one.shard] for one in same_name})[:10])
+            return None, "ambiguous_file", f"{len(same_name)} members of that name that differ, in {where}"
+        if first.problem:
+            return None, "unreadable_file", f"the file can't be read: {first.problem}"
+        return first, "", ""
+
+    def process(self, named, scans):
+        _, (rows, found) = named
+        rows = list(rows)
+        if not rows:
+            return
+        member, reason, detail = self._member(found)
+        groups = example_writing.groups(scans, self._rows_per_group)
+        progress.add(row_checks.HASHING, done=len(rows), unit="rows")
+        progress.add(row_checks.DECODING, total=len(rows) if member else 0, unit="images")
+        for row in rows:
+            if member is None:
+                tally.add_reject(self._counted, reason)
+                yield beam.pvalue.TaggedOutput(row_checks.REJECTED, row_checks.reject(row, reason, detail))
+            else:
+                located = dataclasses.replace(row, place=(member.shard, member.offset, member.size))
+                yield example_writing.group_of(member.digest, groups), (member.digest, located)
+
+    def finish_bundle(self):
+        if self._counted:
+            counted = window.GlobalWindows.windowed_value(self._counted)
+            yield beam.pvalue.TaggedOutput(row_checks.TALLY, counted)
+
+
+def locate(pipeline, shards: TarShards, usable, scans, rows_per_group: int):
+    """Finds the images of batches of rows.
+
+    Args:
+        pipeline: the Beam pipeline.
+        shards: where they are.
+        usable: batches of `Candidate`.
+        scans: scans of the label file's blocks.
+        rows_per_group: as `ingestion.ingest` takes it.
+
+    Returns:
+        `(group, (SHA-256 as 32 bytes, Candidate))`, with rejects and tallies as further outputs.
+    """
+    rows = usable | "RowsByName" >> beam.FlatMap(_by_name).with_output_types(Tuple[str, row_checks.Candidate])
+    found = (
+        pipeline
+        | "Shards" >> beam.Create(range(len(shards.names)))
+        | "IndexShards" >> beam.ParDo(_IndexShard(shards)).with_output_types(Tuple[str, Tuple])
+    )
+    return (
+        (rows, found)
+        | "JoinByName" >> beam.CoGroupByKey()
+        | "LocateImages"
+        >> beam.ParDo(_LocateImages(shards, rows_per_group), scans)
+        .with_output_types(Tuple[int, Tuple[bytes, row_checks.Candidate]])
+        .with_outputs(row_checks.REJECTED, row_checks.TALLY, main="hashed")
+    )
+
+
+def _by_name(rows: List[row_checks.Candidate]) -> Iterator[Tuple[str, row_checks.Candidate]]:
+    for row in rows:
+        yield posixpath.normpath(row.file_name), row

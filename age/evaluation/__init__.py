@@ -1,0 +1,1 @@
+"""How far a model is off, and for whom: metrics, slices, predictions, intervals."""

@@ -1,0 +1,119 @@
+"""What the predictions of the test photographs say beyond TFMA's metrics: how sure the MAE is, and where it is worst."""
+
+from typing import Any, Dict, List, Optional
+
+import numpy as np
+
+from age.evaluation.predictions_file import Predictions
+from schemas import features
+
+CONFIDENCE = 0.95
+RESAMPLES = 2000
+_SEED = 20150701
+_LARGEST_BOOTSTRAP = 50_000
+_DRAWS_AT_ONCE = 1_000_000
+
+BOOTSTRAP = "percentile bootstrap"
+NORMAL = "normal approximation"
+
+
+def mae_interval(errors: np.ndarray) -> Optional[Dict[str, Any]]:
+    """Returns a confidence interval of the mean absolute error.
+
+    Up to 50,000 photographs it is the percentile bootstrap (Efron and Tibshirani, An Introduction to the Bootstrap, 1993,
+    chapter 13), with a fixed seed; the mean of more than that is so nearly normal that the bootstrap adds nothing, and
+    the interval is mean ± 1.96 standard errors.
+
+    Args:
+        errors: float64[n], predicted minus real age, years.
+
+    Returns:
+        `low` and `high` (years), `confidence` (0 to 1), `method`, and `resamples` (0 for the normal approximation); None
+        where there are fewer than two photographs or an error is not a number.
+    """
+    absolute = np.abs(errors)
+    if len(absolute) < 2 or not np.isfinite(absolute).all():
+        return None
+    if len(absolute) > _LARGEST_BOOTSTRAP:
+        half = 1.959964 * absolute.std(ddof=1) / np.sqrt(len(absolute))
+        low, high = absolute.mean() - half, absolute.mean() + half
+        method, resamples = NORMAL, 0
+    else:
+        tail = (1 - CONFIDENCE) / 2
+        low, high = np.quantile(_resampled_means(absolute), [tail, 1 - tail])
+        method, resamples = BOOTSTRAP, RESAMPLES
+    return {
+        "low": float(low),
+        "high": float(high),
+        "confidence": CONFIDENCE,
+        "resamples": resamples,
+        "method": method,
+    }
+
+
+def _resampled_means(values: np.ndarray) -> np.ndarray:
+    """Returns the means of RESAMPLES draws of n values with replacement; memory does not grow with n times that."""
+    random = np.random.default_rng(_SEED)
+    at_once = max(1, _DRAWS_AT_ONCE // len(values))
+    means = []
+    for start in range(0, RESAMPLES, at_once):
+        drawn = random.integers(0, len(values), size=(min(at_once, RESAMPLES - start), len(values)), dtype=np.int32)
+        means.append(values[drawn].mean(axis=1))
+    return np.concatenate(means)
+
+
+def mean_age_mae(predictions: Predictions, mean_training_age: Optional[float]) -> Optional[float]:
+    """Returns the MAE, years, of answering every photograph with the mean age of the training split."""
+    if not len(predictions.real_age) or mean_training_age is None:
+        return None
+    return float(np.abs(predictions.real_age - mean_training_age).mean())
+
+
+class SliceErrors:
+    """Finds the errors of a slice's photographs."""
+
+    def __init__(self, predictions: Predictions):
+        self._predictions = predictions
+        decades, self._decade_codes = np.unique(np.floor(predictions.real_age / 10), return_inverse=True)
+        self._decades = [features.age_decade(10 * decade) for decade in decades]
+        self.errors = predictions.predicted_age - predictions.real_age
+
+    def of(self, feature: str, value: str) -> np.ndarray:
+        """Returns the errors (years) of the photographs whose `feature` is `value`, such as `age_decade`, `20-29`."""
+        if feature == features.AGE_DECADE:
+            values, codes = self._decades, self._decade_codes
+        else:
+            values, codes = self._predictions.attributes[feature]
+        return self.errors[codes == values.index(value)] if value in values else self.errors[:0]
+
+
+def with_intervals(slices: List[Dict[str, Any]], errors: SliceErrors) -> List[Dict[str, Any]]:
+    """Returns the slices, each that is not small with its `mae_interval`."""
+    return [
+        entry if entry["small"] else {**entry, "mae_interval": mae_interval(errors.of(entry["feature"], entry["value"]))}
+        for entry in slices
+    ]
+
+
+def _named(feature: str, value: str) -> str:
+    if feature == features.AGE_DECADE:
+        return f"Ages {value}"
+    return f"{feature} {value or '(blank)'}"
+
+
+def weakest_slices(slices: List[Dict[str, Any]], mae: float) -> List[str]:
+    """Names the slices whose error is clearly above the whole, worst first; small slices are never judged.
+
+    Clearly means that the slice's whole confidence interval lies above the MAE of all test photographs.
+
+    Args:
+        slices: from `with_intervals`.
+        mae: of all test photographs, years.
+    """
+    worse = [entry for entry in slices if (entry.get("mae_interval") or {}).get("low", float("-inf")) > mae]
+    return [
+        f"{_named(entry['feature'], entry['value'])}: MAE {entry['mae']:.1f} years (interval "
+        f"{entry['mae_interval']['low']:.1f} to {entry['mae_interval']['high']:.1f}) on {entry['example_count']} "
+        f"photographs, against {mae:.1f} over all."
+        for entry in sorted(worse, key=lambda entry: -entry["mae"])
+    ]

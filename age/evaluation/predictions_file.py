@@ -1,0 +1,109 @@
+"""The file `predictions.csv`: what a model answered for each test photograph, one row each, in the order of their hashes.
+
+Its columns are `file_name`, `sha256`, `real_age`, `predicted_age` (years), then the attribute columns of the data.
+"""
+
+import array
+import csv
+import dataclasses
+import io
+from typing import Dict, Iterable, Iterator, List, NamedTuple, Sequence, Tuple
+
+import numpy as np
+
+from age import storage
+
+PREDICTIONS_FILE = "predictions.csv"
+COLUMNS = ("file_name", "sha256", "real_age", "predicted_age")
+
+
+class Row(NamedTuple):
+    """One row of a predictions file; ages in years."""
+
+    file_name: str
+    sha256: str
+    real_age: float
+    predicted_age: float
+    attributes: Tuple[str, ...]
+
+    @property
+    def error(self) -> float:
+        return self.predicted_age - self.real_age
+
+
+@dataclasses.dataclass(frozen=True)
+class Predictions:
+    """The columns of a predictions file that errors are computed from, n rows.
+
+    Attributes:
+        real_age: float64[n], years.
+        predicted_age: float64[n], years; NaN where the model could not answer.
+        attributes: for each attribute column its different values, and int32[n] that says which of them a row has.
+    """
+
+    real_age: np.ndarray
+    predicted_age: np.ndarray
+    attributes: Dict[str, Tuple[List[str], np.ndarray]]
+
+
+def header(attributes: Sequence[str]) -> str:
+    """Returns the first line. An attribute column with the name of one of the four first gets a `_` behind it."""
+    names = list(COLUMNS)
+    for name in attributes:
+        while name in names:
+            name += "_"
+        names.append(name)
+    return line(names)
+
+
+def line(fields: Iterable[str]) -> str:
+    """Returns one row of the file, with its line end."""
+    text = io.StringIO()
+    # With the usual line end, because the writer quotes what holds a character of the line end and nothing else.
+    csv.writer(text).writerow(fields)
+    return text.getvalue()[: -len("\r\n")] + "\n"
+
+
+def number(value: np.floating) -> str:
+    """Returns the shortest decimal number that reads back as `value`; `nan` for what is not a number."""
+    return np.format_float_positional(value, trim="-")
+
+
+def rows(path: str) -> Iterator[Row]:
+    """Yields the rows of a predictions file.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        OSError: it can't be read.
+    """
+    with storage.open_binary(path) as file, io.TextIOWrapper(file, encoding="utf-8", newline="") as text:
+        reader = csv.reader(text)
+        next(reader, None)
+        for fields in reader:
+            file_name, sha256, real_age, predicted_age, *attributes = fields
+            yield Row(file_name, sha256, float(real_age), float(predicted_age), tuple(attributes))
+
+
+def read(path: str, attributes: Sequence[str]) -> Predictions:
+    """Reads a predictions file; memory grows by a few dozen bytes a row.
+
+    Args:
+        path: the file.
+        attributes: the attribute columns of the data, in their order. Columns are told by their place.
+    """
+    real, predicted = array.array("d"), array.array("d")
+    codes = [array.array("i") for _ in attributes]
+    values: List[Dict[str, int]] = [{} for _ in attributes]
+    for row in rows(path):
+        real.append(row.real_age)
+        predicted.append(row.predicted_age)
+        for place, value in enumerate(row.attributes):
+            codes[place].append(values[place].setdefault(value, len(values[place])))
+    return Predictions(
+        real_age=np.frombuffer(real, dtype=np.float64),
+        predicted_age=np.frombuffer(predicted, dtype=np.float64),
+        attributes={
+            name: (list(values[place]), np.frombuffer(codes[place], dtype=np.int32))
+            for place, name in enumerate(attributes)
+        },
+    )

@@ -1,0 +1,131 @@
+"""Writes `predictions.csv` from what TFMA predicts while it evaluates: no photograph is predicted twice for it."""
+
+import contextlib
+import contextvars
+import dataclasses
+import os
+from typing import Iterable, Iterator, List, Optional, Tuple
+
+import apache_beam as beam
+import numpy as np
+from tensorflow_model_analysis import constants
+
+from age import storage
+from age.evaluation import predictions_file
+from schemas import features
+
+CANDIDATE = "candidate"
+"""TFMA's name for the model that is evaluated, where there is a baseline too."""
+
+_ROWS_PER_PART = 50_000
+_HASH_DIGITS = 15
+
+
+@dataclasses.dataclass(frozen=True)
+class Destination:
+    """Where predictions go, and in how many parts.
+
+    A part holds the photographs whose hashes lie in one range, so that each can be sorted alone (in a few MB, on any
+    worker) and all of them, one after the other, are the sorted file.
+
+    Attributes:
+        directory: where the parts and, in the end, `predictions.csv` are written.
+        attributes: the attribute columns, in order.
+        parts: number of parts.
+    """
+
+    directory: str
+    attributes: Tuple[str, ...]
+    parts: int
+
+    def part_path(self, part: int) -> str:
+        return storage.join(self.directory, f"{predictions_file.PREDICTIONS_FILE}.{part:05d}-of-{self.parts:05d}")
+
+
+# TFX's Evaluator calls `custom_extractors` with three arguments of its own choice and no room for another. The destination
+# is needed while it builds the Beam pipeline, which happens in this thread; the workers get it inside the DoFn.
+_destination: contextvars.ContextVar[Optional[Destination]] = contextvars.ContextVar("destination", default=None)
+
+
+def destination() -> Optional[Destination]:
+    """Returns where the evaluation that is being built should write predictions; None for nowhere."""
+    return _destination.get()
+
+
+@contextlib.contextmanager
+def writing_predictions(directory: str, attributes: List[str], pictures: int) -> Iterator[None]:
+    """Has the evaluation that runs inside write `predictions.csv` into `directory`.
+
+    Args:
+        directory: made if it does not exist.
+        attributes: the attribute columns, in order.
+        pictures: number of photographs in all splits. The test split is a range of the hashes, so that its share of the
+            parts is its share of the photographs.
+    """
+    chosen = Destination(directory, tuple(attributes), parts=max(1, -(-pictures // _ROWS_PER_PART)))
+    storage.make_directory(directory)
+    token = _destination.set(chosen)
+    try:
+        yield
+    finally:
+        _destination.reset(token)
+    parts = [path for path in map(chosen.part_path, range(chosen.parts)) if storage.exists(path)]
+    whole = os.path.join(directory, predictions_file.PREDICTIONS_FILE)
+    storage.concatenate(predictions_file.header(attributes), parts, whole)
+    for path in parts:
+        storage.remove_file(path)
+
+
+def _texts(values: Optional[np.ndarray], count: int) -> List[str]:
+    if values is None:
+        return [""] * count
+    flat = np.asarray(values, dtype=object).reshape(-1)
+    return [value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value) for value in flat]
+
+
+def _candidate_ages(predictions) -> np.ndarray:
+    """Returns the ages that the candidate predicted, whether or not a baseline predicted too."""
+    for key in (CANDIDATE, features.AGE):
+        if isinstance(predictions, dict) and key in predictions:
+            predictions = predictions[key]
+    return np.asarray(predictions).reshape(-1)
+
+
+def _rows_by_part(extracts, to: Destination) -> Iterator[Tuple[int, Tuple[str, str]]]:
+    """Yields `(part, (hash, line))` for each photograph of a batch of extracts."""
+    named = extracts[constants.FEATURES_KEY]
+    predicted = _candidate_ages(extracts[constants.PREDICTIONS_KEY])
+    count = len(predicted)
+    hashes = _texts(named[features.IMAGE_SHA256], count)
+    columns = [
+        _texts(named[features.IMAGE_FILENAME], count),
+        hashes,
+        [predictions_file.number(age) for age in np.asarray(named[features.AGE]).reshape(-1)],
+        [predictions_file.number(age) for age in predicted],
+        *(_texts(named.get(name), count) for name in to.attributes),
+    ]
+    for sha256, *fields in zip(hashes, *columns, strict=True):
+        place = int(sha256[:_HASH_DIGITS], 16) * to.parts // 16**_HASH_DIGITS
+        yield place, (sha256, predictions_file.line(fields))
+
+
+def _write_part(part: Tuple[int, Iterable[Tuple[str, str]]], to: Destination) -> None:
+    number, rows = part
+    # A worker that does this again writes the same file.
+    storage.write_text(to.part_path(number), "".join(line for _, line in sorted(rows)))
+
+
+class WritePredictions(beam.PTransform):
+    """Writes batches of TFMA's extracts, predictions in them, as the parts of a predictions file."""
+
+    def __init__(self, to: Destination):
+        super().__init__()
+        self._to = to
+
+    def expand(self, extracts):
+        return (
+            extracts
+            | "PredictionRows" >> beam.FlatMap(_rows_by_part, self._to)
+            | "GroupByPart" >> beam.GroupByKey()
+            | "WritePart" >> beam.Map(_write_part, self._to)
+        )

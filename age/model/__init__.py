@@ -1,0 +1,1 @@
+"""The age regressor: backbones, network, augmentation, feature cache, training, export."""

@@ -1,0 +1,49 @@
+"""Varies images as photographs of faces vary: mirrored, slightly turned, shifted, nearer, brighter, flatter."""
+
+import keras
+
+from age.model.settings import Augmentation
+
+
+def augmenter(settings: Augmentation, seed: int) -> keras.Sequential:
+    """Returns a model that varies images at random when called with `training=True`.
+
+    Args:
+        settings: the largest changes.
+        seed: of the changes; the same calls in the same order give the same images.
+
+    Returns:
+        Model from `[n, s, s, 3]` to the same shape, 0 to 255.
+    """
+    layers = []
+    if settings.mirror:
+        layers.append(keras.layers.RandomFlip("horizontal", seed=seed))
+    if settings.rotation:
+        layers.append(keras.layers.RandomRotation(settings.rotation / 360.0, fill_mode="nearest", seed=seed + 1))
+    if settings.zoom:
+        layers.append(keras.layers.RandomZoom(settings.zoom, fill_mode="nearest", seed=seed + 2))
+    if settings.shift:
+        layers.append(
+            keras.layers.RandomTranslation(settings.shift, settings.shift, fill_mode="nearest", seed=seed + 3)
+        )
+    if settings.brightness:
+        layers.append(keras.layers.RandomBrightness(settings.brightness, value_range=(0, 255), seed=seed + 4))
+    if settings.contrast:
+        layers.append(keras.layers.RandomContrast(settings.contrast, value_range=(0, 255), seed=seed + 5))
+    return keras.Sequential(layers or [keras.layers.Identity()], name="augmentation")
+
+
+def view(images, number: int, random_views: keras.Sequential, settings: Augmentation):
+    """Returns view `number` of a batch: 0 the images, 1 their mirror images (where mirroring is on), then random ones.
+
+    Args:
+        images: float32 `[n, s, s, 3]`.
+        number: which view.
+        random_views: an `augmenter`.
+        settings: what may vary.
+    """
+    if number == 0:
+        return images
+    if number == 1 and settings.mirror:
+        return images[:, :, ::-1, :]
+    return random_views(images, training=True)

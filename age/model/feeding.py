@@ -1,0 +1,115 @@
+"""Feeds the trainable tail from the feature cache."""
+
+import os
+from typing import Iterator
+
+import numpy as np
+import tensorflow as tf
+
+from age.model import datasets
+from age.model.feature_cache import CachedSplit
+
+_WINDOW_BYTES = 2**30
+_BLOCK_BYTES = 4 * 2**20
+
+
+def _shuffled(count: int, row_bytes: int, random: np.random.Generator) -> Iterator[np.ndarray]:
+    """Yields the rows of an epoch, window by window, each in random order.
+
+    What fits one window is shuffled as a whole. More than that is drawn as random blocks of neighbouring rows, so that a
+    window is read from the disk in long pieces. Rows lie in the order of their content hashes, so neighbours have nothing
+    in common.
+    """
+    rows_in_block = max(1, _BLOCK_BYTES // row_bytes)
+    blocks_in_window = max(1, _WINDOW_BYTES // (rows_in_block * row_bytes))
+    if count <= rows_in_block * blocks_in_window:
+        yield random.permutation(count)
+        return
+    blocks = random.permutation(-(-count // rows_in_block))
+    for first in range(0, len(blocks), blocks_in_window):
+        starts = blocks[first : first + blocks_in_window] * rows_in_block
+        rows = (starts[:, None] + np.arange(rows_in_block)).ravel()
+        yield random.permutation(rows[rows < count])
+
+
+def _read_ahead(features: np.memmap, rows: np.ndarray) -> None:
+    """Asks the system to read rows from the disk, in long pieces, while others are used."""
+    if not hasattr(os, "posix_fadvise"):
+        return
+    row_bytes = features[:1].nbytes
+    ordered = np.sort(rows)
+    with open(features.filename, "rb") as file:
+        for piece in np.split(ordered, np.flatnonzero(np.diff(ordered) != 1) + 1):
+            start = features.offset + int(piece[0]) * row_bytes
+            os.posix_fadvise(file.fileno(), start, len(piece) * row_bytes, os.POSIX_FADV_WILLNEED)
+
+
+def _order(features: np.memmap, random: np.random.Generator) -> Iterator[np.ndarray]:
+    """Yields the rows of an epoch in pieces, reading one window ahead."""
+    current = None
+    for following in _shuffled(len(features), features[:1].nbytes, random):
+        _read_ahead(features, following)
+        if current is not None:
+            yield current
+        current = following
+    yield current
+
+
+def _in_batches(pieces: Iterator[np.ndarray], batch_size: int) -> Iterator[np.ndarray]:
+    left = np.empty(0, np.int64)
+    for piece in pieces:
+        rows = np.concatenate([left, piece])
+        whole = len(rows) - len(rows) % batch_size
+        yield from rows[:whole].reshape(-1, batch_size)
+        left = rows[whole:]
+    if len(left):
+        yield left
+
+
+def _dataset(split: CachedSplit, batches, steps: int) -> tf.data.Dataset:
+    shape, dtype = split.features.shape[2:], tf.as_dtype(split.features.dtype)
+
+    def generate():
+        for rows, views in batches():
+            yield split.features[rows, views], split.ages[rows]
+
+    dataset = tf.data.Dataset.from_generator(
+        generate,
+        output_signature=(tf.TensorSpec((None, *shape), dtype), tf.TensorSpec((None,), tf.float32)),
+    )
+    return datasets.untuned(
+        dataset.apply(tf.data.experimental.assert_cardinality(steps))
+        .prefetch(2)
+        .map(lambda features, ages: (tf.cast(features, tf.float32), ages))
+    )
+
+
+def training_batches(split: CachedSplit, batch_size: int, seed: int) -> tf.data.Dataset:
+    """Returns batches for one epoch after another: every image once, in a new order, each in one of its views at random.
+
+    Args:
+        split: the training split.
+        batch_size: images in a step.
+        seed: of order and views.
+    """
+    count, views = split.features.shape[:2]
+    random = np.random.default_rng(seed)
+
+    def batches():
+        for rows in _in_batches(_order(split.features, random), batch_size):
+            rows = np.sort(rows)
+            yield rows, random.integers(views, size=len(rows))
+
+    return _dataset(split, batches, -(-count // batch_size))
+
+
+def validation_batches(split: CachedSplit, batch_size: int) -> tf.data.Dataset:
+    """Returns batches of the images as they are (view 0), in a fixed order."""
+    count = len(split.ages)
+
+    def batches():
+        for start in range(0, count, batch_size):
+            rows = np.arange(start, min(start + batch_size, count))
+            yield rows, np.zeros_like(rows)
+
+    return _dataset(split, batches, -(-count // batch_size))

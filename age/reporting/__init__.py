@@ -1,0 +1,1 @@
+"""The verdict of a run for people: the page, its charts and thumbnails, and the model card."""

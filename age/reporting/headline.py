@@ -1,0 +1,93 @@
+"""Says what came of a run in one sentence."""
+
+import dataclasses
+from typing import Any, Dict, List, Optional
+
+from schemas.verdict import EXPLORE
+
+YES = "yes"
+NO = "no"
+NEUTRAL = "neutral"
+
+
+@dataclasses.dataclass(frozen=True)
+class Headline:
+    """The first thing on the page.
+
+    Attributes:
+        question: what the page answers.
+        answer: in a word or two.
+        sentence: with the reason.
+        tone: `YES`, `NO` or `NEUTRAL`.
+    """
+
+    question: str
+    answer: str
+    sentence: str
+    tone: str
+
+
+def years(value: Optional[float]) -> str:
+    return "not a number" if value is None else f"{value:.2f}"
+
+
+def _interval(interval: Optional[Dict[str, float]]) -> str:
+    if not interval:
+        return ""
+    return f" ({100 * interval['confidence']:.0f} % interval {interval['low']:.2f} to {interval['high']:.2f})"
+
+
+def headline(verdict: Dict[str, Any]) -> Headline:
+    """Returns the headline of a verdict (see `schemas.verdict`), all of whose keys are there."""
+    data, metrics, reasons = verdict["data"], verdict["metrics"], verdict["reasons"]
+    if verdict["kind"] == EXPLORE:
+        counted = f"{data['used']:,} of {data['rows']:,} rows can be used. No model was trained."
+        sentence = f"A run on these data would be stopped: {reasons[0]}" if reasons else counted
+        return Headline("What is in these data?", "Explored", sentence, NO if reasons else NEUTRAL)
+    question = "May this age model serve?"
+    if verdict["stopped_by"]:
+        who = "the data gate" if verdict["stopped_by"] == "DataGate" else verdict["stopped_by"]
+        return Headline(question, "No", f"There is no model: {who} stopped the run before training.", NO)
+    if not verdict["blessed"]:
+        return Headline(question, "No", f"Not blessed: {reasons[0]}" if reasons else "Not blessed.", NO)
+    allowed = verdict["thresholds"].get("max_mae")
+    limit = "" if allowed is None else f"; at most {allowed:g} is allowed"
+    measured = (
+        f"Its mean absolute error is {years(metrics['mae'])} years{_interval(metrics.get('mae_interval'))} on "
+        f"{metrics['example_count']:,} test photographs{limit}."
+        if metrics
+        else ""
+    )
+    return Headline(question, "Yes", f"Blessed. {measured}".strip(), YES)
+
+
+def comparisons(verdict: Dict[str, Any]) -> List[str]:
+    """Returns what the MAE means, in sentences: against the threshold, the champion, and always saying the mean age."""
+    metrics = verdict["metrics"]
+    if not metrics or metrics["mae"] is None:
+        return []
+    mae, interval, said = metrics["mae"], metrics.get("mae_interval"), []
+    allowed = verdict["thresholds"].get("max_mae")
+    if allowed is not None:
+        above = mae > allowed
+        said.append(f"That is {abs(mae - allowed):.2f} years {'above' if above else 'below'} the largest error allowed, {allowed:g}.")
+        if interval and interval["low"] <= allowed <= interval["high"]:
+            said.append(
+                "The interval reaches over that limit: another draw of test photographs could have ended the other way."
+            )
+    champion = verdict["champion"]
+    if champion and champion["metrics"] and champion["metrics"]["mae"] is not None:
+        served = champion["metrics"]["mae"]
+        said.append(
+            f"Version {champion['version']}, which is being served, comes to {served:.2f} years on the same photographs: this "
+            f"model is {abs(mae - served):.2f} years {'worse' if mae > served else 'better'}."
+        )
+    elif verdict["champion"] is None:
+        said.append("Nothing else was being served to compare it with.")
+    mean_age = verdict["mean_age_mae"]
+    if mean_age:
+        said.append(
+            f"Always answering the mean age of the training photographs would come to {mean_age:.2f} years: the model's "
+            f"error is {100 * abs(1 - mae / mean_age):.0f} % {'smaller' if mae < mean_age else 'larger'}."
+        )
+    return said

@@ -1,0 +1,60 @@
+"""Writes the model card that goes with a pushed model, after Mitchell et al., Model Cards for Model Reporting, 2019.
+
+It says nothing about any one person: no file names, no paths, no photographs, and no numbers of slices that are small.
+"""
+
+import os
+import re
+from collections import Counter
+from typing import Any, Dict, Optional
+
+import markupsafe
+
+from age import storage
+from age.reporting import page
+from age.reporting.untrusted_text import plain, plain_throughout
+from age.serving.serving_directory import EXTRA_ASSETS
+
+_TEMPLATE = "model_card.md.j2"
+_SPECIAL = re.compile(r"([\\`*_\[\]|~]|^[#+=-]|(?<=^\d)[.)](?=\s)|(?<=:)//|(?<=www)\.)")
+
+
+def _literal(text: Any, limit: int = 80) -> str:
+    """Returns `text` with whatever Markdown or HTML could read as more than letters escaped."""
+    return str(markupsafe.escape(_SPECIAL.sub(r"\\\1", plain(str(text), limit).strip())))
+
+
+def render(made: Dict[str, Any]) -> str:
+    """Returns the model card of a verdict with metrics, as Markdown."""
+    shown = plain_throughout(page.completed(made))
+    environment = page.environment()
+    environment.autoescape = False
+    environment.filters["literal"] = _literal
+    return environment.get_template(_TEMPLATE).render(
+        verdict=shown,
+        small=Counter(entry["feature"] for entry in shown["slices"] if entry["small"]),
+        trainer=(shown["configuration"] or {}).get("trainer") or {},
+        evaluator=(shown["configuration"] or {}).get("evaluator") or {},
+    )
+
+
+def write(made: Dict[str, Any]) -> Optional[str]:
+    """Writes the model card into the pushed model, unless it has one.
+
+    A model that comes from the cache keeps the card of the run that pushed it.
+
+    Args:
+        made: the verdict of a run that pushed a model to `paths.model`, or of one that did not.
+
+    Returns:
+        The card's path; None where no model was pushed, or it has been removed since.
+    """
+    model = made["paths"].get("model")
+    if not model or not storage.is_directory(model):
+        return None
+    extra = os.path.join(model, EXTRA_ASSETS)
+    path = os.path.join(extra, page.MODEL_CARD_FILE)
+    if not storage.exists(path):
+        storage.make_directory(extra)
+        storage.write_text(path, render(made))
+    return path

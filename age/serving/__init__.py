@@ -1,0 +1,1 @@
+"""The models that are being served: their directory, and asking one of them."""

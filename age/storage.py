@@ -1,0 +1,261 @@
+"""Opens, lists and looks up files, on local disks without TensorFlow and anywhere else through TensorFlow's file systems."""
+
+import contextlib
+import errno
+import io
+import os
+import shutil
+from typing import Dict, Iterable, Iterator, Optional, Tuple
+
+
+def is_remote(path: str) -> bool:
+    """Whether `path` names a file system by scheme, such as `gs://bucket/key`."""
+    return "://" in path
+
+
+def _gfile():
+    import tensorflow as tf
+
+    return tf.io.gfile
+
+
+_published: Dict[str, str] = {}
+
+
+def publish_as(local_path: str, uri: str) -> None:
+    """Remembers that what a step finds or writes at a local path is known to everybody else by a URI."""
+    _published[local_path] = uri
+
+
+def published_uri(path: str) -> str:
+    """Returns the name under which others find a path: on Kubeflow, steps see local copies of artifacts."""
+    for local_path, uri in _published.items():
+        if path == local_path or path.startswith(local_path + "/"):
+            return uri + path[len(local_path) :]
+    return path
+
+
+def join(directory: str, *parts: str) -> str:
+    return os.path.join(directory, *parts)
+
+
+@contextlib.contextmanager
+def _as_os_errors(path: str):
+    """Turns TensorFlow's file errors into Python's own: who reads a file need not know where it lies."""
+    import tensorflow as tf
+
+    try:
+        yield
+    except tf.errors.NotFoundError as error:
+        raise FileNotFoundError(errno.ENOENT, "no such file", path) from error
+    except tf.errors.OpError as error:
+        raise OSError(errno.EIO, error.message or type(error).__name__, path) from error
+
+
+class _RemoteFile(io.RawIOBase):
+    """The bytes of a file that TensorFlow's file systems read."""
+
+    def __init__(self, path: str):
+        super().__init__()
+        self._path = path
+        self._file = _gfile().GFile(path, "rb")
+
+    def readable(self):
+        return True
+
+    def readinto(self, buffer):
+        with _as_os_errors(self._path):
+            block = self._file.read(len(buffer))
+        buffer[: len(block)] = block
+        return len(block)
+
+    def seekable(self):
+        return True
+
+    def seek(self, offset, whence=io.SEEK_SET):
+        with _as_os_errors(self._path):
+            self._file.seek(offset, whence)
+            return self._file.tell()
+
+    def tell(self):
+        with _as_os_errors(self._path):
+            return self._file.tell()
+
+    def close(self):
+        self._file.close()
+        super().close()
+
+
+def open_binary(path: str):
+    """Opens a file for reading bytes.
+
+    Raises:
+        FileNotFoundError: there is no such file; for a remote file, when it is first read.
+        OSError: it can't be opened; likewise.
+    """
+    if is_remote(path):
+        return io.BufferedReader(_RemoteFile(path), buffer_size=1 << 20)
+    return open(path, "rb")
+
+
+def read_bytes(path: str) -> bytes:
+    """Returns a file's content.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        OSError: it can't be read.
+    """
+    if not is_remote(path):
+        with open(path, "rb") as file:
+            return file.read()
+    with _as_os_errors(path), _gfile().GFile(path, "rb") as file:
+        return file.read()
+
+
+def read_range(path: str, offset: int, size: int) -> bytes:
+    """Returns `size` bytes of a file from `offset` on, or fewer where the file ends.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        OSError: it can't be read.
+    """
+    if not is_remote(path):
+        with open(path, "rb", buffering=0) as file:
+            return os.pread(file.fileno(), size, offset)
+    with _as_os_errors(path), _gfile().GFile(path, "rb") as file:
+        file.seek(offset)
+        return file.read(size)
+
+
+def file_size(path: str) -> int:
+    """Returns the length of a file in bytes.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        OSError: nobody can tell.
+    """
+    if not is_remote(path):
+        return os.path.getsize(path)
+    with _as_os_errors(path):
+        return _gfile().stat(path).length
+
+
+def write_text(path: str, text: str) -> None:
+    """Writes a text file whole: a reader sees the old content or the new, never half of it (on local disks)."""
+    write_bytes(path, text.encode("utf-8"))
+
+
+def write_bytes(path: str, content: bytes) -> None:
+    """Writes a file whole, as `write_text` does.
+
+    Raises:
+        OSError: it can't be written.
+    """
+    if is_remote(path):
+        with _as_os_errors(path), _gfile().GFile(path, "wb") as file:
+            file.write(content)
+        return
+    unfinished = f"{path}.{os.getpid()}.unfinished"
+    with open(unfinished, "wb") as file:
+        file.write(content)
+    os.replace(unfinished, path)
+
+
+def file_state(path: str) -> Optional[Tuple[int, int]]:
+    """Returns the length in bytes and the time of the last change (microseconds) of a remote file, or None."""
+    try:
+        with _as_os_errors(path):
+            status = _gfile().stat(path)
+    except OSError:
+        return None
+    return status.length, status.mtime_nsec // 1000
+
+
+def list_states(directory: str) -> Optional[Iterator[Tuple[str, Tuple[int, int]]]]:
+    """Yields the paths of a remote directory's files, each with what `file_state` says, by few calls.
+
+    Returns None where Beam does not know the file system. Times in a listing may be rounded otherwise than `file_state`'s.
+    """
+    from apache_beam.io import filesystem, filesystems
+
+    try:
+        schemes = {known.scheme() for known in filesystem.FileSystem.get_all_subclasses()}
+        if directory.partition("://")[0] not in schemes - {"file"}:
+            return None
+        (listing,) = filesystems.FileSystems.match([join(directory, "*")])
+    except (ValueError, filesystem.BeamIOError):
+        return None
+    return (
+        (found.path, (found.size_in_bytes, round(found.last_updated_in_seconds * 1_000_000)))
+        for found in listing.metadata_list
+    )
+
+
+def concatenate(beginning: str, parts: Iterable[str], whole: str) -> None:
+    """Writes a file of a text and the content of other files after it; memory does not grow with them."""
+    unfinished = whole if is_remote(whole) else f"{whole}.{os.getpid()}.unfinished"
+    with _gfile().GFile(whole, "wb") if is_remote(whole) else open(unfinished, "wb") as file:
+        file.write(beginning.encode("utf-8"))
+        for path in parts:
+            with open_binary(path) as part:
+                shutil.copyfileobj(part, file, 1 << 20)
+    if unfinished != whole:
+        os.replace(unfinished, whole)
+
+
+def exists(path: str) -> bool:
+    return _gfile().exists(path) if is_remote(path) else os.path.exists(path)
+
+
+def is_directory(path: str) -> bool:
+    return _gfile().isdir(path) if is_remote(path) else os.path.isdir(path)
+
+
+def make_directory(path: str) -> None:
+    if is_remote(path):
+        with _as_os_errors(path):
+            _gfile().makedirs(path)
+    else:
+        os.makedirs(path, exist_ok=True)
+
+
+def list_directory(path: str) -> list:
+    """Returns the names in a directory, without trailing slashes, sorted; nothing when there is no such directory."""
+    if not is_directory(path):
+        return []
+    names = _gfile().listdir(path) if is_remote(path) else os.listdir(path)
+    return sorted(name.rstrip("/") for name in names)
+
+
+def link_or_copy_tree(source: str, destination: str) -> None:
+    """Copies a directory; files become hard links where both ends share one local disk."""
+    if is_remote(source) or is_remote(destination):
+        gfile = _gfile()
+        for directory, _, names in gfile.walk(source):
+            target = join(destination, os.path.relpath(directory, source))
+            gfile.makedirs(target)
+            for name in names:
+                gfile.copy(join(directory, name), join(target, name), overwrite=True)
+        return
+
+    def link_or_copy(old, new):
+        try:
+            os.link(old, new)
+        except OSError:
+            shutil.copy2(old, new)
+
+    shutil.copytree(source, destination, copy_function=link_or_copy, dirs_exist_ok=True)
+
+
+def remove_file(path: str) -> None:
+    if is_remote(path):
+        _gfile().remove(path)
+    else:
+        os.remove(path)
+
+
+def remove_tree(path: str) -> None:
+    if is_remote(path):
+        _gfile().rmtree(path)
+    else:
+        shutil.rmtree(path)

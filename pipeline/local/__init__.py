@@ -1,0 +1,1 @@
+"""Runs the graph on this machine, with its metadata in a file."""

@@ -1,0 +1,299 @@
+"""Runs the pipeline from this machine: TFX's LocalDagRunner, and Beam here or on a cluster."""
+
+import contextlib
+import ctypes
+import datetime
+import fcntl
+import json
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from typing import Any, Callable, Dict, Optional, Sequence, TextIO
+
+from age import progress, storage
+from components.run_start import beam_check
+from pipeline import run_facts
+from pipeline.configuration import Configuration
+from pipeline.terminal import run_display
+from schemas import verdict
+from schemas.bad_input import BadInput
+
+Say = Callable[[str], None]
+
+_RUN_AGAIN = "Run it again to go on: steps that were done come from the cache."
+_MEND_AND_RUN_AGAIN = "When it is mended, run again: steps that were done come from the cache."
+
+
+class RunFailed(RuntimeError):
+    """A step of the run failed for a reason that is not the input's; the message is a sentence with the log's path."""
+
+
+class RunStopped(RuntimeError):
+    """A person stopped the run; the message says so and what is kept."""
+
+
+def _data_dir(configuration: Configuration, say: Say) -> str:
+    data = configuration.data
+    if data.dir is not None:
+        if not storage.is_directory(data.dir):
+            raise BadInput(
+                f"data.dir: {data.dir}: there is no such directory. Expected a directory with labels.csv and images."
+            )
+        return data.dir
+    if data.sample is None:
+        raise BadInput("data.dir is not set. Give --data DIR, a directory with labels.csv and images.")
+    from age.dataset.sources import sample_data
+
+    directory = os.path.join(configuration.workdir, "sample_data")
+    say(f"Drawing {data.sample.count} faces in {directory}")
+    sample_data.write_sample_data(
+        directory, count=data.sample.count, image_size=data.sample.image_size, seed=data.sample.seed
+    )
+    return directory
+
+
+@contextlib.contextmanager
+def _only_run_in(workdir: str):
+    """Keeps a second run out of the same workdir: both would write one metadata store."""
+    try:
+        os.makedirs(workdir, exist_ok=True)
+        lock = open(os.path.join(workdir, ".lock"), "w")
+    except OSError as error:
+        raise BadInput(f"workdir: {workdir}: can't be written: {error.strerror}. Choose another with --workdir.") from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise BadInput(
+                f"workdir: {workdir}: another run is using it. Wait for it to end or choose another with --workdir."
+            ) from error
+        yield
+
+
+def _new_run_id(workdir: str) -> str:
+    while True:
+        run_id = datetime.datetime.now(datetime.timezone.utc).strftime("%Y%m%d-%H%M%S")
+        if not os.path.exists(os.path.join(workdir, verdict.REPORTS_DIR, run_id)) and not os.path.exists(
+            _log_path(workdir, run_id)
+        ):
+            return run_id
+        time.sleep(0.2)
+
+
+def _log_path(workdir: str, run_id: str) -> str:
+    return os.path.join(workdir, "logs", f"{run_id}.log")
+
+
+@contextlib.contextmanager
+def _chatter_to(log_path: str, streams: Sequence[TextIO]):
+    """Sends standard streams of this process, those of its C++ libraries included, to a file.
+
+    Args:
+        log_path: the file; it is appended to.
+        streams: `sys.stderr`, `sys.stdout` or both.
+    """
+    os.makedirs(os.path.dirname(log_path), exist_ok=True)
+    descriptors = {sys.stdout: 1, sys.stderr: 2}
+    kept = {}
+    with open(log_path, "ab", buffering=0) as log:
+        for stream in streams:
+            stream.flush()
+            kept[stream] = os.dup(descriptors[stream])
+            os.dup2(log.fileno(), descriptors[stream])
+        try:
+            yield
+        finally:
+            # What C and C++ printed waits in their own buffer.
+            ctypes.CDLL(None).fflush(None)
+            for stream, descriptor in kept.items():
+                stream.flush()
+                os.dup2(descriptor, descriptors[stream])
+                os.close(descriptor)
+
+
+@contextlib.contextmanager
+def _without_arguments():
+    """Hides this process's command line: TFX reads it as flags of its own in every step that uses Beam."""
+    kept = sys.argv
+    sys.argv = kept[:1]
+    try:
+        yield
+    finally:
+        sys.argv = kept
+
+
+@contextlib.contextmanager
+def _noticing_interrupts():
+    """Yields an event that Ctrl-C sets: Beam turns the exception into one of its own, which does not say so."""
+    interrupted = threading.Event()
+
+    def interrupt(number, frame):
+        interrupted.set()
+        signal.default_int_handler(number, frame)
+
+    noticing = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if noticing and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield interrupted
+    finally:
+        if signal.getsignal(signal.SIGINT) is interrupt:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+class _StageLines(logging.Handler):
+    """Tells a display what LocalDagRunner logs about its components: began, from the cache, done after so many seconds."""
+
+    def __init__(self, display: run_display.Display):
+        super().__init__(logging.INFO)
+        self._display = display
+        self._started = 0.0
+        self._cached = False
+        self.stage: Optional[str] = None
+
+    def emit(self, record):
+        try:
+            message = record.getMessage()
+        except (TypeError, ValueError):
+            return
+        words = message.split()
+        if message.startswith("Component ") and message.endswith(" is running."):
+            self.stage, self._started, self._cached = words[1], time.monotonic(), False
+            self._display.began(self.stage)
+        elif message.startswith("A cached execution "):
+            self._cached = True
+        elif message.startswith("Component ") and message.endswith(" is finished."):
+            self._display.ended(words[1], time.monotonic() - self._started, self._cached)
+            self.stage = None
+
+
+def explore(
+    configuration: Configuration, say: Say = print, display: Optional[run_display.Display] = None
+) -> Dict[str, Any]:
+    """Runs the data part of the pipeline alone; a later run in the same workdir takes its steps from the cache.
+
+    Args:
+        configuration: what to do; what it says of training is not looked at.
+        say: takes the lines that tell how it is going.
+
+    Returns:
+        The verdict (see `schemas.verdict`), of kind `explore`, also where the data gate would stop a run.
+
+    Raises:
+        BadInput: the input can't be used.
+        RunFailed: a step failed for another reason.
+    """
+    return _run(configuration, verdict.EXPLORE, say, display)
+
+
+def run(
+    configuration: Configuration, say: Say = print, display: Optional[run_display.Display] = None
+) -> Dict[str, Any]:
+    """Runs the whole pipeline.
+
+    Args:
+        configuration: what to do.
+        say: takes the lines that tell how the run is going.
+        display: takes the same, and more, in place of `say`. What libraries print then goes to the log like what they
+            write to standard error.
+
+    Returns:
+        The verdict (see `schemas.verdict`) of a run that finished.
+
+    Raises:
+        BadInput: the input can't be used, or the data gate stopped the run.
+        RunFailed: a step failed for another reason.
+        RunStopped: it was interrupted (Ctrl-C).
+    """
+    return _run(configuration, verdict.RUN, say, display)
+
+
+def _run(
+    configuration: Configuration, kind: str, say: Say, display: Optional[run_display.Display]
+) -> Dict[str, Any]:
+    chatter = [sys.stderr] if display is None else [sys.stderr, sys.stdout]
+    display = display or run_display.PlainLines(say)
+    with _only_run_in(configuration.workdir), progress.listening(display.progress):
+        data_dir = _data_dir(configuration, display.say)
+        configuration = configuration.model_copy(
+            update={"data": configuration.data.model_copy(update={"dir": data_dir})}
+        )
+        run_id = _new_run_id(configuration.workdir)
+        facts = run_facts.gather(configuration, run_id, kind)
+        log_path = _log_path(configuration.workdir, run_id)
+        display.say(f"Run {run_id} on {data_dir}\nLog: {log_path}")
+        with _chatter_to(log_path, chatter), _without_arguments(), _noticing_interrupts() as interrupted:
+            return _run_graph(configuration, facts, log_path, display, interrupted)
+
+
+def _run_graph(
+    configuration: Configuration,
+    facts: run_facts.RunFacts,
+    log_path: str,
+    display: run_display.Display,
+    interrupted: threading.Event,
+) -> Dict[str, Any]:
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    from absl import logging as absl_logging
+
+    stages = _StageLines(display)
+    absl_logging.get_absl_logger().addHandler(stages)
+    try:
+        if configuration.beam.runner in beam_check.RUNNERS:
+            stages.stage, started = run_display.CHECKING, time.monotonic()
+            display.began(run_display.CHECKING)
+            beam_check.check(configuration.beam_args())
+            display.ended(run_display.CHECKING, time.monotonic() - started, False)
+        stages.stage, started = run_display.LOADING, time.monotonic()
+        display.began(run_display.LOADING)
+        from tfx.dsl.compiler import compiler, constants
+        from tfx.orchestration.local import local_dag_runner
+        from tfx.orchestration.portable import runtime_parameter_utils
+
+        from pipeline import graph
+        from pipeline.local import metadata_store
+
+        display.ended(run_display.LOADING, time.monotonic() - started, False)
+        stages.stage = None
+        absl_logging.set_verbosity(absl_logging.INFO)
+        metadata_store.check(graph.metadata_path(configuration.workdir))
+        compiled = compiler.Compiler().compile(graph.build(configuration, facts))
+        # The metadata store then knows the run by the name that its report has.
+        runtime_parameter_utils.substitute_runtime_parameter(
+            compiled, {constants.PIPELINE_RUN_ID_PARAMETER_NAME: facts.run_id}
+        )
+        local_dag_runner.LocalDagRunner().run_with_ir(compiled)
+        return _verdict(configuration, facts)
+    except BadInput:
+        display.failed(stages.stage, "stopped the run")
+        absl_logging.exception("The run ended at %s.", stages.stage)
+        if facts.kind == verdict.EXPLORE and stages.stage == "DataGate":
+            return _verdict(configuration, facts)
+        raise
+    except (KeyboardInterrupt, Exception) as error:
+        absl_logging.exception("The run ended at %s.", stages.stage)
+        if isinstance(error, KeyboardInterrupt) or interrupted.is_set():
+            display.failed(stages.stage, "stopped")
+            raise RunStopped(
+                f"Stopped{f' at {stages.stage}' if stages.stage else ''}, as you asked.\nThe log is {log_path}\n{_RUN_AGAIN}"
+            ) from error
+        display.failed(stages.stage, "failed")
+        raise RunFailed(
+            f"{stages.stage or 'The run'} failed: {_first_line(error)}\nThe log has the details: {log_path}\n"
+            f"{_MEND_AND_RUN_AGAIN}"
+        ) from error
+    finally:
+        absl_logging.get_absl_logger().removeHandler(stages)
+
+
+def _verdict(configuration: Configuration, facts: run_facts.RunFacts) -> Dict[str, Any]:
+    path = os.path.join(configuration.workdir, verdict.REPORTS_DIR, facts.run_id, verdict.BLESSING_FILE)
+    return json.loads(storage.read_bytes(path))
+
+
+def _first_line(error: BaseException) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__

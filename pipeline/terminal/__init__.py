@@ -1,0 +1,1 @@
+"""What a run and its verdict look like in a terminal."""

@@ -1,0 +1,223 @@
+"""The runs that a workdir remembers, read from their `blessing.json` alone: no library of the pipeline is needed."""
+
+import dataclasses
+import datetime
+import json
+import os
+import pathlib
+import webbrowser
+from typing import Any, Callable, Dict, List, Optional
+
+import pydantic
+
+from pipeline.terminal.inert_text import inert
+from pipeline.terminal.run_display import duration
+from schemas.bad_input import BadInput
+from schemas.verdict import BLESSING_FILE, REPORTS_DIR, RUN
+
+REPORT_PAGE = "report.html"
+LATEST = "latest"
+
+
+class _Part(pydantic.BaseModel):
+    """A part of a verdict as far as it is shown; keys that others added, or old runs lack, are no fault."""
+
+    model_config = pydantic.ConfigDict(extra="ignore", strict=True)
+
+
+class _Interval(_Part):
+    low: float
+    high: float
+    confidence: float
+
+
+class _Metrics(_Part):
+    mae: Optional[float] = None
+    rmse: Optional[float] = None
+    bias: Optional[float] = None
+    within_5_years: Optional[float] = None
+    example_count: Optional[int] = None
+    mae_interval: Optional[_Interval] = None
+
+
+class _Slice(_Metrics):
+    feature: str
+    value: str
+    small: bool = False
+
+
+class _Champion(_Part):
+    version: int
+    metrics: Optional[_Metrics] = None
+
+
+class _Thresholds(_Part):
+    max_mae: Optional[float] = None
+
+
+class _Data(_Part):
+    rows: int = 0
+    used: int = 0
+    rejected: int = 0
+    duplicates: int = 0
+    rejects: Dict[str, int] = {}
+
+
+class _Stage(_Part):
+    name: str
+    seconds: Optional[float] = None
+    cached: bool = False
+
+
+class _Training(_Part):
+    best_epoch: Optional[int] = None
+    epochs_run: Optional[int] = None
+    validation_mae: Optional[float] = None
+
+
+class _Verdict(_Part):
+    kind: str = RUN
+    blessed: Optional[bool] = None
+    stopped_by: Optional[str] = None
+    reasons: List[str]
+    thresholds: Optional[_Thresholds] = None
+    metrics: Optional[_Metrics] = None
+    mean_age_mae: Optional[float] = None
+    champion: Optional[_Champion] = None
+    slices: List[_Slice] = []
+    weakest_slices: List[str] = []
+    data_fingerprint: Optional[str] = None
+    data: _Data = _Data()
+    paths: Dict[str, Optional[str]] = {}
+    stages: List[_Stage] = []
+    training: Optional[_Training] = None
+    configuration: Optional[Dict[str, Any]] = None
+    versions: Optional[Dict[str, str]] = None
+    created: Optional[str] = None
+
+
+@dataclasses.dataclass(frozen=True)
+class PastRun:
+    """A run that left a folder in the reports.
+
+    Attributes:
+        name: the run id: the folder's name.
+        directory: the folder.
+        verdict: what `blessing.json` says (see `schemas.verdict`); empty when it can't be used.
+        problem: a sentence on why it can't.
+    """
+
+    name: str
+    directory: str
+    verdict: Dict[str, Any]
+    problem: Optional[str] = None
+
+    def page(self) -> str:
+        """Returns the path of the report's page, which lies beside `blessing.json` whatever that says."""
+        return os.path.join(self.directory, REPORT_PAGE)
+
+    def seconds(self) -> Optional[float]:
+        """Returns what the stages took together; None for runs that did not write it down."""
+        known = [stage["seconds"] for stage in self.verdict.get("stages") or () if stage.get("seconds") is not None]
+        return sum(known) if known else None
+
+    def took(self) -> str:
+        """Returns the same for a person, or `-`."""
+        return "-" if self.seconds() is None else duration(self.seconds())
+
+    def finished(self) -> str:
+        """Returns when the verdict was made, to the minute, UTC, or `-`."""
+        try:
+            created = datetime.datetime.fromisoformat(self.verdict.get("created") or "")
+            return created.astimezone(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M")
+        except (ValueError, OverflowError):
+            return "-"
+
+
+def _first_problem(error: pydantic.ValidationError) -> str:
+    found = error.errors()[0]
+    where = ".".join(str(part) for part in found["loc"]) or "the whole"
+    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+    return f"{where}: {found['msg'][0].lower()}{found['msg'][1:]}{more}"
+
+
+def _read(directory: str) -> PastRun:
+    path = os.path.join(directory, BLESSING_FILE)
+
+    def unusable(problem: str) -> PastRun:
+        return PastRun(os.path.basename(directory), directory, {}, f"{path}: {problem}")
+
+    try:
+        with open(path, encoding="utf-8") as file:
+            verdict = json.load(file)
+    except FileNotFoundError:
+        return unusable("there is no such file; the report was not finished, or the file was deleted.")
+    except OSError as error:
+        return unusable(f"the file can't be read: {error.strerror}.")
+    except (ValueError, RecursionError) as error:
+        return unusable(f"the file is damaged: not JSON ({error}).")
+    if not isinstance(verdict, dict):
+        return unusable(f"the file is damaged: found {type(verdict).__name__}, expected the keys of a verdict.")
+    try:
+        _Verdict.model_validate(verdict)
+    except (pydantic.ValidationError, RecursionError) as error:
+        said = _first_problem(error) if isinstance(error, pydantic.ValidationError) else "nested too deeply"
+        return unusable(f"the file is damaged: {said}.")
+    return PastRun(os.path.basename(directory), directory, verdict)
+
+
+def find(workdir: str) -> List[PastRun]:
+    """Returns the runs of a workdir, oldest first.
+
+    Raises:
+        BadInput: there is no such directory.
+    """
+    if not os.path.isdir(workdir):
+        raise BadInput(f"workdir: {workdir}: there is no such directory. Choose another with --workdir or --config.")
+    reports = os.path.join(workdir, REPORTS_DIR)
+    try:
+        names = sorted(os.listdir(reports))
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise BadInput(f"{reports}: the reports can't be read: {error.strerror}.") from error
+    return [_read(os.path.join(reports, name)) for name in names if os.path.isdir(os.path.join(reports, name))]
+
+
+def choose(runs: List[PastRun], name: str, workdir: str) -> PastRun:
+    """Returns the run that a person means.
+
+    Args:
+        runs: from `find`.
+        name: the run id, a beginning of it that no other has, or `latest`.
+        workdir: for the message.
+
+    Raises:
+        BadInput: no run or several runs are called so, or its `blessing.json` can't be used.
+    """
+    if not runs:
+        raise BadInput(f"{workdir}: no runs there yet. `age-pipeline run --workdir {workdir}` makes one.")
+    if name == LATEST:
+        meant = runs[-1:]
+    else:
+        meant = [run for run in runs if run.name == name] or [run for run in runs if run.name.startswith(name)]
+    if len(meant) != 1:
+        known = ", ".join(run.name for run in (meant or runs)[-10:])
+        found = f"{len(meant)} runs begin with {name!r}" if meant else f"no run begins with {name!r}"
+        raise BadInput(f"{workdir}: {found}; expected one of {known}, or {LATEST!r}.")
+    if meant[0].problem:
+        raise BadInput(meant[0].problem)
+    return meant[0]
+
+
+def open_page(run: PastRun, say: Callable[[str], None]) -> None:
+    """Opens the page of a run in a browser, or says where it is when there is none.
+
+    Raises:
+        BadInput: there is no page.
+    """
+    page = pathlib.Path(run.page())
+    if not page.is_file():
+        raise BadInput(f"{page}: there is no such page; it was deleted. `age-pipeline report {run.name}` prints the verdict.")
+    opened = webbrowser.open(page.resolve().as_uri())
+    say(f"Opened {inert(page)}" if opened else f"No browser could be started here. The page is {inert(page)}")

@@ -1,0 +1,269 @@
+"""Past runs as tables: the list of them, one in detail, two side by side.
+
+In a terminal rich draws the tables in its width and colours (NO_COLOR is honoured); elsewhere they are aligned plain text as
+wide as need be.
+"""
+
+import json
+import re
+import sys
+from typing import Any, Dict, Iterable, List, Optional, Sequence, Tuple
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from pipeline.terminal.inert_text import inert, inert_lines
+from pipeline.terminal.past_runs import PastRun
+from pipeline.terminal.run_display import duration
+from pipeline.terminal.verdict_text import interval, verdict_text, years
+from schemas.verdict import EXPLORE
+
+_WIDE_ENOUGH = 4000
+_ROOM_FOR_DATES = 84
+_MISSING = "-"
+_SHOWN_LENGTH = 60
+_METRICS = (
+    ("MAE, years", "mae", 1),
+    ("RMSE, years", "rmse", 1),
+    ("bias, years", "bias", 1),
+    ("within 5 years, %", "within_5_years", 100),
+)
+
+
+class Page:
+    """Prints tables and lines on standard output as it is."""
+
+    def __init__(self):
+        self._in_terminal = sys.stdout.isatty()
+        if hasattr(sys.stdout, "reconfigure"):
+            sys.stdout.reconfigure(errors="backslashreplace")
+        self._console = Console(
+            highlight=False, markup=False, emoji=False, width=None if self._in_terminal else _WIDE_ENOUGH
+        )
+
+    @property
+    def width(self) -> int:
+        """Columns of the terminal; more than enough elsewhere."""
+        return self._console.width
+
+    def say(self, text: str, style: str = "") -> None:
+        """Prints lines, made inert."""
+        self._console.print(Text(inert_lines(text), style=style), soft_wrap=True)
+
+    def table(self, columns: Sequence[str], rows: Iterable[Sequence[object]], styles: Optional[List[str]] = None) -> None:
+        """Prints a table, its cells made inert.
+
+        Args:
+            columns: the headings; one that begins with `>` is of numbers, which are set flush right.
+            rows: the cells.
+            styles: of each row's second cell, as rich names them.
+        """
+        rows = list(rows)
+        # A column that nobody filled is left out.
+        kept = [place for place in range(len(columns)) if not rows or any(row[place] not in ("", _MISSING) for row in rows)]
+        table = Table(box=box.SIMPLE_HEAD if self._in_terminal else None, pad_edge=False, padding=(0, 2, 0, 0))
+        for heading in (columns[place] for place in kept):
+            right = heading.startswith(">")
+            table.add_column(
+                Text(inert(heading.lstrip(">"))), justify="right" if right else "left", no_wrap=right, overflow="fold"
+            )
+        for number, row in enumerate(rows):
+            cells = [Text(inert(row[place])) for place in kept]
+            if styles:
+                cells[1].stylize(styles[number])
+            table.add_row(*cells)
+        with self._console.capture() as captured:
+            self._console.print(table)
+        print("\n".join(line.rstrip() for line in captured.get().splitlines()).strip("\n"))
+
+
+def _verdict(run: PastRun) -> Tuple[str, str]:
+    """Returns the verdict in two words, and its style."""
+    if run.problem:
+        return "no verdict", "magenta"
+    stopped_by = run.verdict.get("stopped_by")
+    if run.verdict.get("kind") == EXPLORE:
+        return (f"explored: {stopped_by} would stop a run", "yellow") if stopped_by else ("explored", "cyan")
+    if stopped_by:
+        return f"stopped by {stopped_by}", "yellow"
+    return ("blessed", "green") if run.verdict.get("blessed") else ("not blessed", "red")
+
+
+def _mae(run: PastRun) -> str:
+    mae = (run.verdict.get("metrics") or {}).get("mae")
+    return _MISSING if mae is None else years(mae)
+
+
+def print_list(runs: List[PastRun], workdir: str) -> None:
+    """Prints one line for each run, the newest last, and a sentence for each that can't be read."""
+    page = Page()
+    if not runs:
+        page.say(f"{workdir}: no runs there yet.")
+        return
+    verdicts = [_verdict(run) for run in runs]
+    rows = [(run.name, verdict, _mae(run), run.took(), run.finished()) for run, (verdict, _) in zip(runs, verdicts)]
+    columns = ("run", "verdict", ">MAE, years", ">duration", "finished (UTC)")
+    shown = len(columns) if page.width >= _ROOM_FOR_DATES else len(columns) - 1
+    page.table(columns[:shown], [row[:shown] for row in rows], [style for _, style in verdicts])
+    for run in runs:
+        if run.problem:
+            page.say(run.problem)
+
+
+def _slice_rows(slices: List[Dict[str, Any]]) -> Iterable[Sequence[str]]:
+    for entry in slices:
+        within = entry.get("within_5_years")
+        yield (
+            entry["feature"],
+            entry["value"] or "(blank)",
+            years(entry.get("mae")),
+            interval(entry) or _MISSING,
+            years(entry.get("bias")),
+            _MISSING if within is None else f"{100 * within:.0f}",
+            entry.get("example_count", _MISSING),
+            "few photographs" if entry.get("small") else "",
+        )
+
+
+def print_details(run: PastRun) -> None:
+    """Prints a run: its verdict, the error of each slice, and what its stages took."""
+    page, verdict = Page(), run.verdict
+    page.say(f"Run {run.name}, finished {run.finished()} UTC", style="bold")
+    page.say(verdict_text(verdict))
+    if verdict.get("slices"):
+        page.say("\nErrors by slice", style="bold")
+        page.table(
+            ("slice", "value", ">MAE, years", "confidence interval", ">bias", ">within 5 years, %", ">photographs", ""),
+            _slice_rows(verdict["slices"]),
+        )
+    training = verdict.get("training") or {}
+    if training.get("best_epoch") is not None:
+        page.say(
+            f"\nTraining: {training.get('epochs_run', _MISSING)} epochs, best validation MAE "
+            f"{years(training.get('validation_mae'))} years in epoch {training['best_epoch']}"
+        )
+    if verdict.get("stages"):
+        page.say("\nStages", style="bold")
+        page.table(
+            ("stage", ">took"),
+            [
+                (
+                    stage["name"],
+                    "from the cache"
+                    if stage.get("cached")
+                    else _MISSING
+                    if stage.get("seconds") is None
+                    else duration(stage["seconds"]),
+                )
+                for stage in verdict["stages"]
+            ],
+        )
+
+
+def _difference(first: Optional[float], second: Optional[float]) -> str:
+    return _MISSING if first is None or second is None else f"{second - first:+.2f}"
+
+
+def _number(value: Optional[float]) -> str:
+    return _MISSING if value is None else f"{value:.2f}"
+
+
+def _metric_rows(first: PastRun, second: PastRun) -> List[Sequence[str]]:
+    metrics = [run.verdict.get("metrics") or {} for run in (first, second)]
+    rows: List[Sequence[str]] = [("verdict", _verdict(first)[0], _verdict(second)[0], "")]
+    for heading, key, factor in _METRICS:
+        values = [None if one.get(key) is None else factor * one[key] for one in metrics]
+        rows.append((heading, *map(_number, values), _difference(*values)))
+    if any(interval(one) for one in metrics):
+        rows.insert(2, ("  confidence interval", *(interval(one) or _MISSING for one in metrics), ""))
+    rows.append(("test photographs", *(one.get("example_count", _MISSING) for one in metrics), ""))
+    trainings = [run.verdict.get("training") or {} for run in (first, second)]
+    values = [training.get("validation_mae") for training in trainings]
+    rows.append(("validation MAE, years", *map(_number, values), _difference(*values)))
+    rows.append(("epochs", *(training.get("epochs_run", _MISSING) for training in trainings), ""))
+    rows.append(("rows used", *((run.verdict.get("data") or {}).get("used", _MISSING) for run in (first, second)), ""))
+    rows.append(("duration", first.took(), second.took(), ""))
+    rows.append(("finished (UTC)", first.finished(), second.finished(), ""))
+    return rows
+
+
+def _in_natural_order(named: Tuple[str, str]) -> Tuple[str, int, str]:
+    """Sorts 5-9 before 10-19."""
+    feature, value = named
+    number = re.match(r"[0-9]{1,9}", value)
+    return feature, int(number.group()) if number else -1, value
+
+
+def _compared_slices(first: PastRun, second: PastRun) -> List[Sequence[str]]:
+    by_slice = [
+        {(entry["feature"], entry["value"]): entry for entry in run.verdict.get("slices") or ()}
+        for run in (first, second)
+    ]
+    rows = []
+    for feature, value in sorted({**by_slice[0], **by_slice[1]}, key=_in_natural_order):
+        entries = [slices.get((feature, value), {}) for slices in by_slice]
+        maes = [entry.get("mae") for entry in entries]
+        rows.append(
+            (
+                f"{feature}={value or '(blank)'}",
+                *map(_number, maes),
+                _difference(*maes),
+                " and ".join(str(entry.get("example_count", _MISSING)) for entry in entries),
+                "few photographs" if any(entry.get("small") for entry in entries) else "",
+            )
+        )
+    return rows
+
+
+def _flat(values: Any, prefix: str = "") -> Dict[str, Any]:
+    if not isinstance(values, dict) or (not values and prefix):
+        return {prefix: values}
+    flat: Dict[str, Any] = {}
+    for key, value in values.items():
+        flat.update(_flat(value, f"{prefix}.{key}" if prefix else str(key)))
+    return flat
+
+
+def _shown(values: Dict[str, Any], key: str) -> str:
+    if key not in values:
+        return _MISSING
+    value = values[key]
+    text = value if isinstance(value, str) else json.dumps(value)
+    return text if len(text) <= _SHOWN_LENGTH else "..." + text[3 - _SHOWN_LENGTH :]
+
+
+def _differing(first: Any, second: Any) -> List[Sequence[str]]:
+    sides = _flat(first or {}), _flat(second or {})
+    keys = {**sides[0], **sides[1]}
+    absent = object()
+    return [
+        (key, _shown(sides[0], key), _shown(sides[1], key))
+        for key in keys
+        if sides[0].get(key, absent) != sides[1].get(key, absent)
+    ]
+
+
+def print_comparison(first: PastRun, second: PastRun) -> None:
+    """Prints two runs side by side: metrics, slices, and where configuration and libraries differ."""
+    page = Page()
+    names = first.name, second.name
+    page.table(("", *names, ">difference"), _metric_rows(first, second))
+    fingerprints = [run.verdict.get("data_fingerprint") for run in (first, second)]
+    if all(fingerprints):
+        same = fingerprints[0] == fingerprints[1]
+        page.say(
+            "\nBoth saw the same photographs and labels."
+            if same
+            else "\nThey saw different photographs or labels, so part of a difference in errors comes from the data."
+        )
+    slices = _compared_slices(first, second)
+    if slices:
+        page.say("\nMAE by slice, years", style="bold")
+        page.table(("slice", *(f">{name}" for name in names), ">difference", "photographs", ""), slices)
+    for heading, key in (("Configuration", "configuration"), ("Library versions", "versions")):
+        rows = _differing(first.verdict.get(key), second.verdict.get(key))
+        page.say(f"\n{heading}{' that differs' if rows else ': no difference'}", style="bold" if rows else "")
+        if rows:
+            page.table(("", *names), rows)

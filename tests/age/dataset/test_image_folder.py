@@ -1,0 +1,85 @@
+"""Images are found in their folders, and nowhere else."""
+
+import pytest
+
+from age.dataset import image_folder
+
+
+def put(path, content):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    "present, found",
+    [
+        (("", "final_files", "images"), ""),
+        (("final_files", "images"), "final_files"),
+        (("images",), "images"),
+    ],
+)
+def test_image_is_looked_up_in_the_directory_then_final_files_then_images(tmp_path, present, found):
+    for folder in present:
+        put(tmp_path / folder / "a.jpg", folder.encode())
+    assert image_folder.read_image(str(tmp_path), "a.jpg") == found.encode()
+
+
+def test_image_may_lie_in_a_subfolder_that_its_name_says(tmp_path):
+    put(tmp_path / "images" / "2020" / "a.jpg", b"here")
+    assert image_folder.read_image(str(tmp_path), "2020/a.jpg") == b"here"
+
+
+def test_image_in_no_folder_is_missing(tmp_path):
+    put(tmp_path / "photos" / "a.jpg", b"elsewhere")
+    with pytest.raises(FileNotFoundError, match="a.jpg"):
+        image_folder.read_image(str(tmp_path), "a.jpg")
+
+
+def test_name_below_a_file_is_missing(tmp_path):
+    put(tmp_path / "a.jpg", b"a file")
+    with pytest.raises(FileNotFoundError):
+        image_folder.read_image(str(tmp_path), "a.jpg/b.jpg")
+
+
+def test_directory_with_the_name_of_an_image_is_there_and_unreadable(tmp_path):
+    (tmp_path / "images" / "a.jpg").mkdir(parents=True)
+    with pytest.raises(IsADirectoryError):
+        image_folder.read_image(str(tmp_path), "a.jpg")
+
+
+@pytest.mark.parametrize(
+    "name, reason",
+    [
+        ("../../x", "climbs out"),
+        ("..", "climbs out"),
+        ("images/../../x.jpg", "climbs out"),
+        ("a/../b.jpg", "climbs out"),
+        ("..\\..\\x", "climbs out"),
+        ("images\\..\\..\\x", "climbs out"),
+        ("/etc/passwd", "not relative"),
+        ("//server/share/x.jpg", "not relative"),
+        ("\\\\server\\share\\x.jpg", "not relative"),
+        ("\\x.jpg", "not relative"),
+        ("C:\\x", "not relative"),
+        ("c:x.jpg", "not relative"),
+        ("gs://bucket/x.jpg", "not relative"),
+        ("file:///etc/passwd", "not relative"),
+        ("a\0.jpg", "NUL"),
+        ("", "blank"),
+        (" \t", "blank"),
+    ],
+)
+def test_unsafe_name_is_refused_with_its_reason(name, reason):
+    assert reason in image_folder.unsafe_reason(name)
+
+
+@pytest.mark.parametrize(
+    "name", ["a.jpg", "a b, c.jpg", "..a.jpg", "a..jpg", "...", "folder/a.jpg", "folder\\a.jpg", "贝.jpg", "~root/a.jpg"]
+)
+def test_name_below_the_directory_is_safe(name):
+    assert image_folder.unsafe_reason(name) is None
+
+
+def test_tilde_is_a_character_like_others(tmp_path):
+    put(tmp_path / "~" / "a.jpg", b"here")
+    assert image_folder.read_image(str(tmp_path), "~/a.jpg") == b"here"

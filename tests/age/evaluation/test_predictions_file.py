@@ -1,0 +1,58 @@
+"""A predictions file reads back as it was written, whatever the names hold."""
+
+import csv
+
+import numpy as np
+import pytest
+
+from age.evaluation import predictions_file
+
+HOSTILE = ['plain', 'comma, and "quote"', "line\nbreak", "return\rhere", "=1+1", "贝", "", " blank "]
+
+
+def write(path, attributes, rows):
+    path.write_text(
+        predictions_file.header(attributes) + "".join(predictions_file.line(row) for row in rows),
+        encoding="utf-8",
+        newline="",
+    )
+    return str(path)
+
+
+def test_values_read_back_as_they_were(tmp_path):
+    rows = [(name, f"{number:064x}", str(number), f"{number + 0.5}", name) for number, name in enumerate(HOSTILE)]
+    path = write(tmp_path / "predictions.csv", ["place"], rows)
+
+    found = predictions_file.read(path, ["place"])
+
+    assert list(found.real_age) == list(range(len(HOSTILE)))
+    assert list(found.predicted_age - found.real_age) == [0.5] * len(HOSTILE)
+    values, codes = found.attributes["place"]
+    assert [values[code] for code in codes] == HOSTILE
+    with open(path, newline="", encoding="utf-8") as file:
+        assert [row["file_name"] for row in csv.DictReader(file)] == HOSTILE
+
+
+def test_no_rows_are_no_predictions(tmp_path):
+    found = predictions_file.read(write(tmp_path / "predictions.csv", ["gender"], []), ["gender"])
+
+    assert len(found.real_age) == 0 and found.attributes["gender"][0] == []
+
+
+def test_attribute_with_the_name_of_a_column_of_ours_does_not_replace_it(tmp_path):
+    attributes = ["predicted_age", "sha256", "sha256_"]
+    path = write(tmp_path / "predictions.csv", attributes, [("a.jpg", "0f", "30", "31.5", "7", "x", "y")])
+
+    with open(path, newline="", encoding="utf-8") as file:
+        (row,) = csv.DictReader(file)
+    assert row["predicted_age"] == "31.5" and row["sha256"] == "0f"
+    assert row["predicted_age_"] == "7"
+    assert predictions_file.read(path, attributes).attributes["sha256_"][0] == ["y"]
+
+
+@pytest.mark.parametrize("value", [34, 7.1, 0.1, 1e-7, 33.333332, float("nan")])
+def test_numbers_are_short_and_lose_nothing(value):
+    written = predictions_file.number(np.float32(value))
+
+    np.testing.assert_equal(np.float32(float(written)), np.float32(value))
+    assert len(written) <= 12

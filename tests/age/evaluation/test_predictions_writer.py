@@ -1,0 +1,71 @@
+"""Batches of TFMA's extracts become one sorted file, however many parts it is written in."""
+
+import hashlib
+
+import apache_beam as beam
+import numpy as np
+import pandas as pd
+import pytest
+from apache_beam.options.pipeline_options import PipelineOptions
+
+from age.evaluation import predictions_writer
+
+HASHES = [hashlib.sha256(bytes([number])).hexdigest() for number in range(100)]
+
+
+def extracts(numbers, with_baseline):
+    def column(values, kind):
+        return np.array(values, dtype=kind).reshape(-1, 1)
+
+    predicted = np.array([number + 0.5 for number in numbers], dtype=np.float32)
+    return {
+        "predictions": {"candidate": predicted, "baseline": predicted - 90} if with_baseline else predicted,
+        "features": {
+            "image/filename": column([f"{number}, é.jpg".encode() for number in numbers], object),
+            "image/sha256": column([HASHES[number].encode() for number in numbers], object),
+            "age": column(numbers, np.float32),
+            "gender": column([b"female" if number % 2 else b"" for number in numbers], object),
+        },
+    }
+
+
+def write(directory, pictures, with_baseline=False, parts_seen=None):
+    with predictions_writer.writing_predictions(str(directory), ["gender"], pictures):
+        destination = predictions_writer.destination()
+        with beam.Pipeline(options=PipelineOptions(["--runner=DirectRunner"])) as pipeline:
+            batches = [extracts(range(start, min(start + 16, 100)), with_baseline) for start in range(0, 100, 16)]
+            _ = pipeline | beam.Create(batches) | predictions_writer.WritePredictions(destination)
+        if parts_seen is not None:
+            parts_seen.extend(directory.iterdir())
+    return pd.read_csv(directory / "predictions.csv", keep_default_na=False)
+
+
+@pytest.mark.parametrize("pictures, parts", [(0, 1), (100, 1), (300_000, 6)])
+def test_rows_come_in_the_order_of_their_hashes_whatever_the_number_of_parts(tmp_path, pictures, parts):
+    parts_seen = []
+
+    table = write(tmp_path, pictures, parts_seen=parts_seen)
+
+    assert len(parts_seen) == parts
+    assert [path.name for path in tmp_path.iterdir()] == ["predictions.csv"]
+    assert list(table.columns) == ["file_name", "sha256", "real_age", "predicted_age", "gender"]
+    assert list(table["sha256"]) == sorted(HASHES)
+    numbers = table["real_age"].astype(int)
+    assert [HASHES[number] for number in numbers] == list(table["sha256"])
+    assert (table["predicted_age"] == table["real_age"] + 0.5).all()
+    assert list(table["file_name"]) == [f"{number}, é.jpg" for number in numbers]
+    assert list(table["gender"]) == ["female" if number % 2 else "" for number in numbers]
+
+
+def test_with_a_baseline_the_candidates_answers_are_written(tmp_path):
+    table = write(tmp_path, 100, with_baseline=True)
+
+    assert (table["predicted_age"] == table["real_age"] + 0.5).all()
+
+
+def test_outside_of_an_evaluation_there_is_no_destination(tmp_path):
+    assert predictions_writer.destination() is None
+    with pytest.raises(RuntimeError), predictions_writer.writing_predictions(str(tmp_path), [], 1):
+        raise RuntimeError("the evaluation failed")
+    assert predictions_writer.destination() is None
+    assert list(tmp_path.iterdir()) == []

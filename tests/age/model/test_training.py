@@ -1,0 +1,159 @@
+"""Training as TFX's Trainer calls it."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from tfx.components.trainer.fn_args_utils import FnArgs
+
+from age import progress
+from age.model import training
+from age.model.settings import TrainerInputs, TrainerSettings
+from schemas.bad_input import BadInput
+
+SETTINGS = {
+    "backbone": "resnet20",
+    "image_size": 32,
+    "weights": "none",
+    "freeze_through": "stage2_block3_out",
+    "views": 3,
+    "dense_units": 16,
+    "dropout": 0.2,
+    "batch_size": 16,
+    "epochs": 4,
+    "learning_rate": 0.003,
+}
+
+
+def train(directory, train_files, validation_files, cache=None, **changes):
+    inputs = TrainerInputs(
+        settings=TrainerSettings(**{**SETTINGS, **changes}),
+        feature_cache_dir=str(cache or directory / "cache"),
+        provenance={"recipe": "r1"},
+    )
+    training.run_fn(
+        FnArgs(
+            train_files=train_files,
+            eval_files=validation_files,
+            serving_model_dir=str(directory / "model"),
+            model_run_dir=str(directory / "log"),
+            custom_config=inputs.model_dump(),
+        )
+    )
+    return json.loads((directory / "log" / "history.json").read_text())
+
+
+def predictions(directory, files):
+    module = tf.saved_model.load(str(directory / "model"))
+    records = [record.numpy() for record in tf.data.TFRecordDataset(tf.io.gfile.glob(files))]
+    ages = [tf.train.Example.FromString(one).features.feature["age"].float_list.value[0] for one in records]
+    return module.signatures["serving_examples"](tf.constant(records))["age"].numpy(), np.array(ages)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory, train_files, validation_files):
+    directory = tmp_path_factory.mktemp("trained")
+    return directory, train(directory, train_files, validation_files)
+
+
+def test_exported_model_has_the_best_epochs_weights(trained, validation_files):
+    directory, record = trained
+    predicted, ages = predictions(directory, validation_files)
+
+    history = record["history"]["val_mae"]
+    assert record["validation_mae"] == min(history)
+    assert record["best_epoch"] == history.index(min(history)) + 1
+    # The cache holds float16 features; serving computes in float32.
+    assert np.abs(predicted - ages).mean() == pytest.approx(min(history), abs=0.1)
+
+
+def test_same_seed_gives_the_same_model_and_another_seed_another(trained, train_files, validation_files, tmp_path):
+    directory, record = trained
+
+    # One time the features are computed afresh, the other time they are found: it must not matter.
+    again = train(tmp_path, train_files, validation_files, cache=directory / "cache")
+    other = train(tmp_path / "other", train_files, validation_files, seed=1, epochs=1)
+
+    assert record["feature_cache"]["computed"] and not again["feature_cache"]["computed"]
+    np.testing.assert_allclose(again["history"]["val_mae"], record["history"]["val_mae"], rtol=1e-5)
+    np.testing.assert_allclose(
+        predictions(tmp_path, validation_files)[0], predictions(directory, validation_files)[0], rtol=1e-4
+    )
+    assert other["history"]["loss"][0] != pytest.approx(record["history"]["loss"][0], rel=1e-4)
+
+
+def test_training_reports_features_epochs_and_the_errors_that_keras_recorded(train_files, validation_files, tmp_path):
+    heard = []
+
+    with progress.listening(heard.append):
+        record = train(tmp_path, train_files, validation_files, epochs=2)
+
+    doings = list(dict.fromkeys(report.doing for report in heard))
+    assert [doing.split(" (")[0] for doing in doings[:2]] == [
+        "Computing the features of images once, 3 views each",
+        "Computing the features of images once",
+    ]
+    assert [report.done for report in heard if report.doing == doings[0]] == [0, 32, 64, 70]
+    assert doings[2:4] == ["Training, epoch 1 of 2", "Training, epoch 2 of 2"]
+    for epoch in (0, 1):
+        (last,) = [report for report in heard if report.doing == doings[2 + epoch] and report.done == report.total]
+        mae, validation_mae = record["history"]["mae"][epoch], record["history"]["val_mae"][epoch]
+        assert last.detail == f"MAE {mae:.2f} years, validation MAE {validation_mae:.2f}"
+        assert (last.total, last.unit) == (5, "steps")
+    assert doings[-1] == "Exporting the model"
+    (outcome,) = [report.doing for report in heard if report.outcome]
+    assert outcome == f"best validation MAE {record['validation_mae']:.2f} years, in epoch {record['best_epoch']}"
+
+
+def test_nothing_frozen_trains_the_whole_network_on_varied_images(train_files, validation_files, tmp_path):
+    record = train(tmp_path, train_files, validation_files, freeze_through="none", epochs=1, loss="huber", optimizer="adam")
+
+    assert record["frozen_through"] is None
+    assert record["feature_cache"]["views"] == 1
+    assert predictions(tmp_path, validation_files)[0].shape == (21,)
+
+
+@pytest.mark.parametrize("freeze_through", ["none", "stage2_block3_out"])
+def test_without_a_feature_cache_images_are_streamed_and_nothing_is_kept(
+    train_files, validation_files, tmp_path, freeze_through
+):
+    record = train(tmp_path, train_files, validation_files, feature_cache=False, freeze_through=freeze_through, epochs=2)
+    predicted, ages = predictions(tmp_path, validation_files)
+
+    assert not (tmp_path / "cache").exists() and record["feature_cache"] is None
+    assert record["training_examples"] == 70 and record["epochs_run"] == 2
+    assert np.abs(predicted - ages).mean() == pytest.approx(record["validation_mae"], abs=1e-3)
+
+
+def test_early_stopping_ends_training(train_files, validation_files, tmp_path):
+    record = train(
+        tmp_path, train_files, validation_files, epochs=40, early_stopping_patience=1, learning_rate=0.02, loss="mse"
+    )
+
+    assert record["epochs_run"] < 40
+    assert record["epochs_run"] == record["best_epoch"] + 1
+
+
+def test_logs_for_tensorboard_and_provenance_are_written(trained):
+    directory, _ = trained
+
+    assert list(directory.glob("log/**/events.out.tfevents.*"))
+    assert json.loads((directory / "model/assets.extra/provenance.json").read_text()) == {"recipe": "r1"}
+
+
+def test_divergence_is_said_in_a_sentence():
+    with pytest.raises(BadInput, match="Training diverged: .* Lower trainer.learning_rate"):
+        training._check_history({"loss": [3.0, float("nan")], "val_mae": [9.0]}, TrainerSettings())
+
+
+def test_learning_rate_warms_up_and_falls_to_zero():
+    settings = TrainerSettings(learning_rate=0.01, warmup_fraction=0.25, optimizer="adamw", weight_decay=0.1)
+    schedule = training._optimizer(settings, steps=100)._learning_rate
+
+    rates = [float(schedule(step)) for step in range(101)]
+
+    assert rates[0] == 0 and rates[25] == pytest.approx(0.01) and rates[100] == pytest.approx(0, abs=1e-9)
+    assert rates == sorted(rates[:26]) + sorted(rates[26:], reverse=True)
+    assert isinstance(training._loss(settings), keras.losses.MeanAbsoluteError)

@@ -1,0 +1,102 @@
+"""The model card in the pushed model."""
+
+import pathlib
+import re
+
+from age.reporting import model_card, page
+
+HEADINGS = [
+    "Model details",
+    "Intended use",
+    "Factors",
+    "Metrics",
+    "Evaluation data",
+    "Training data",
+    "Quantitative analyses",
+    "Ethical considerations",
+    "Caveats and recommendations",
+]
+
+
+def pushed(made, tmp_path):
+    (tmp_path / "model" / "assets.extra").mkdir(parents=True)
+    verdict = made.with_changes()
+    verdict["paths"]["model"] = str(tmp_path / "model")
+    return verdict
+
+
+def test_card_has_the_sections_of_the_usual_form_and_the_numbers_of_the_verdict(made, tmp_path):
+    verdict = pushed(made, tmp_path)
+
+    path = model_card.write(verdict)
+
+    text = pathlib.Path(path).read_text(encoding="utf-8")
+    assert path == str(tmp_path / "model" / "assets.extra" / "model_card.md")
+    assert re.findall("^## (.*)$", text, re.MULTILINE) == HEADINGS
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines() if line.startswith("|")][2:]
+    metrics = verdict["metrics"]
+    low, high = metrics["mae_interval"]["low"], metrics["mae_interval"]["high"]
+    assert rows[0] == [
+        "whole test split",
+        "100",
+        f"{metrics['mae']:.2f}",
+        f"{low:.2f} to {high:.2f}",
+        f"{metrics['bias']:+.2f}",
+        f"{100 * metrics['within_5_years']:.1f} %",
+    ]
+    judged = [entry for entry in verdict["slices"] if not entry["small"]]
+    assert [row[0] for row in rows[1:]] == [
+        f"{entry['feature'].replace('age_decade', 'age')} {entry['value']}" for entry in judged
+    ]
+    assert [row[2] for row in rows[1:]] == [f"{entry['mae']:.2f}" for entry in judged]
+    small = sum(entry["small"] for entry in verdict["slices"])
+    assert small and f"{small} by decade of age" in text
+
+
+def test_card_says_nothing_about_single_people(made, tmp_path):
+    verdict = pushed(made, tmp_path)
+    verdict["slices"].append({**verdict["slices"][0], "feature": "name", "value": "Anna Meier", "small": True})
+
+    text = model_card.render(verdict)
+
+    names = {row.file_name for rows in made.splits.values() for row in rows} | {"gone.png", "Anna Meier", "/data/faces", "/runs/faces"}
+    assert [name for name in names if name in text] == []
+
+
+def test_card_of_a_model_that_was_pushed_before_stays(made, tmp_path):
+    verdict = pushed(made, tmp_path)
+    first = pathlib.Path(model_card.write(verdict)).read_text(encoding="utf-8")
+
+    again = model_card.write({**verdict, "run_id": "20270101-000000"})
+
+    assert pathlib.Path(again).read_text(encoding="utf-8") == first
+
+
+def test_there_is_no_card_without_a_pushed_model(made, tmp_path):
+    assert model_card.write(made.verdict) is None
+    removed = made.with_changes()
+    removed["paths"]["model"] = str(tmp_path / "removed")
+    assert model_card.write(removed) is None
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_card_is_linked_from_the_page(made, tmp_path):
+    verdict = pushed(made, tmp_path)
+    verdict["paths"]["model_card"] = model_card.write(verdict)
+
+    page.write(verdict, str(tmp_path / "report"))
+
+    assert '<a href="model_card.md">' in (tmp_path / "report" / "report.html").read_text()
+    assert (tmp_path / "report" / "model_card.md").read_text() == pathlib.Path(verdict["paths"]["model_card"]).read_text()
+
+
+def test_hostile_values_are_letters_in_markdown(made, tmp_path):
+    verdict = pushed(made, tmp_path)
+    value = "<script>|[a](javascript:x)|`b`\n# c\u202e"
+    verdict["slices"].append({**verdict["slices"][0], "feature": "tag", "value": value, "small": False})
+
+    text = model_card.render(verdict)
+
+    (line,) = [line for line in text.splitlines() if line.startswith("| tag ")]
+    assert line.startswith(r"| tag &lt;script&gt;\|\[a\](javascript:x)\|\`b\` # c\\u202e |")
+    assert "<script" not in text and "\u202e" not in text
