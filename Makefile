@@ -33,7 +33,7 @@ RUN_OPTIONS = --config $(call quote,CONFIG) \
 	$(foreach override,$(value SET),--set '$(subst ','\'',$(override))')
 
 MAKEFLAGS += --no-print-directory
-.PHONY: help setup run test test-current test-containers test-flink flink-up flink-down bench lock image-tree clean
+.PHONY: help setup run test lint format test-current test-containers test-flink flink-up flink-down bench lock image-tree clean
 
 help: ## List the targets and their parameters
 	@echo 'Targets:'
@@ -49,6 +49,12 @@ run: setup ## Run the pipeline: the demo, or your faces with DATA=
 
 test: setup ## Run the tests
 	@$(BIN)/python -m pytest $(value ARGS)
+
+lint: setup ## Check the code: rules, format, floors
+	@$(BIN)/ruff check --quiet . && $(BIN)/ruff format --quiet --check . && PATH=$(BIN):$$PATH $(BIN)/lint-imports --no-logo
+
+format: setup ## Mend in the code what a machine can mend
+	@$(BIN)/ruff check --quiet --fix . ; $(BIN)/ruff format --quiet .
 
 test-current: ## Run the tests on the current stack in a Debian 13 tree TREE= (needs root and debootstrap), and exchange models
 	@python3 -m proofs.current_stack $(call tree,current) $(call quote,VENV) $(value ARGS)
@@ -76,5 +82,5 @@ image-tree: ## Run the Dockerfile's commands in a fresh Debian 13 tree TREE= (ne
 
 clean: ## Remove the environment and what building and testing left; runs stay
 	@if [ -e $(call quote,VENV)/.age-pipeline ]; then rm -rf $(call quote,VENV); fi
-	@rm -rf build dist *.egg-info .pytest_cache
+	@rm -rf build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .import_linter_cache
 	@find age benchmarks components pipeline proofs schemas tests -name __pycache__ -prune -exec rm -rf {} +

@@ -212,9 +212,7 @@ def decode_batch(encoded, size: int):
     """
     readable = _readable(encoded)
     images = tf.map_fn(
-        lambda one: tf.cond(
-            one[1], lambda: decode_to_square(one[0], size), lambda: tf.zeros([size, size, 3], tf.uint8)
-        ),
+        lambda one: tf.cond(one[1], lambda: decode_to_square(one[0], size), lambda: tf.zeros([size, size, 3], tf.uint8)),
         (encoded, readable),
         fn_output_signature=tf.TensorSpec([size, size, 3], tf.uint8),
         parallel_iterations=_PARALLEL_DECODES,

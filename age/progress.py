@@ -10,7 +10,7 @@ microseconds and is free to be dropped by the listener.
 import contextlib
 import dataclasses
 import threading
-from typing import Callable, Dict, Optional
+from collections.abc import Callable
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,10 +27,10 @@ class Progress:
     """
 
     doing: str
-    done: Optional[int] = None
-    total: Optional[int] = None
-    unit: Optional[str] = None
-    detail: Optional[str] = None
+    done: int | None = None
+    total: int | None = None
+    unit: str | None = None
+    detail: str | None = None
     outcome: bool = False
 
 
@@ -43,13 +43,13 @@ class _Channel:
     def __init__(self, listener: Listener):
         self._listener = listener
         self._lock = threading.Lock()
-        self._sums: Dict[str, Progress] = {}
+        self._sums: dict[str, Progress] = {}
 
     def tell(self, progress: Progress) -> None:
         with self._lock:
             self._listener(progress)
 
-    def add(self, doing: str, done: int, total: int, unit: Optional[str]) -> None:
+    def add(self, doing: str, done: int, total: int, unit: str | None) -> None:
         with self._lock:
             before = self._sums.get(doing, Progress(doing, done=0, total=0, unit=unit))
             now = dataclasses.replace(before, done=before.done + done, total=before.total + total)
@@ -60,7 +60,7 @@ class _Channel:
 
 
 # Functions of this module are pickled by name, so that workers elsewhere find no channel.
-_channel: Optional[_Channel] = None
+_channel: _Channel | None = None
 
 
 @contextlib.contextmanager
@@ -76,10 +76,10 @@ def listening(listener: Listener):
 
 def report(
     doing: str,
-    done: Optional[int] = None,
-    total: Optional[int] = None,
-    unit: Optional[str] = None,
-    detail: Optional[str] = None,
+    done: int | None = None,
+    total: int | None = None,
+    unit: str | None = None,
+    detail: str | None = None,
 ) -> None:
     """Says how far the step is.
 
@@ -94,7 +94,7 @@ def report(
         _channel.tell(Progress(doing, done, total, unit, detail))
 
 
-def add(doing: str, done: int = 0, total: int = 0, unit: Optional[str] = None) -> None:
+def add(doing: str, done: int = 0, total: int = 0, unit: str | None = None) -> None:
     """Adds to what is done and to what there is to do, for work that several workers share.
 
     Args:

@@ -4,7 +4,6 @@ import dataclasses
 import hashlib
 import json
 import os
-from typing import Dict, Optional
 
 from age.dataset import fingerprint
 from age.model.settings import TrainerSettings
@@ -33,8 +32,8 @@ class Recipe:
 
 def find_out(
     data_dir: str,
-    fingerprint_memory: Optional[str],
-    splits: Dict[str, float],
+    fingerprint_memory: str | None,
+    splits: dict[str, float],
     schema_text: str,
     trainer: TrainerSettings,
     training: bool = True,
@@ -62,7 +61,7 @@ def find_out(
     )
 
 
-def weights_digest(weights: str) -> Optional[str]:
+def weights_digest(weights: str) -> str | None:
     """Returns the SHA-256 of a weights file, or None for `imagenet` and `none`.
 
     Raises:
@@ -84,10 +83,10 @@ def weights_digest(weights: str) -> Optional[str]:
 
 def recipe_digest(
     data_fingerprint: str,
-    splits: Dict[str, float],
+    splits: dict[str, float],
     schema_text: str,
     trainer: TrainerSettings,
-    weights: Optional[str],
+    weights: str | None,
 ) -> str:
     """Returns a hash over everything that the trained model depends on.
 

@@ -5,7 +5,7 @@ import errno
 import io
 import os
 import shutil
-from typing import Dict, Iterable, Iterator, Optional, Tuple
+from collections.abc import Iterable, Iterator
 
 
 def is_remote(path: str) -> bool:
@@ -19,7 +19,7 @@ def _gfile():
     return tf.io.gfile
 
 
-_published: Dict[str, str] = {}
+_published: dict[str, str] = {}
 
 
 def publish_as(local_path: str, uri: str) -> None:
@@ -161,7 +161,7 @@ def write_bytes(path: str, content: bytes) -> None:
     os.replace(unfinished, path)
 
 
-def file_state(path: str) -> Optional[Tuple[int, int]]:
+def file_state(path: str) -> tuple[int, int] | None:
     """Returns the length in bytes and the time of the last change (microseconds) of a remote file, or None."""
     try:
         with _as_os_errors(path):
@@ -171,7 +171,7 @@ def file_state(path: str) -> Optional[Tuple[int, int]]:
     return status.length, status.mtime_nsec // 1000
 
 
-def list_states(directory: str) -> Optional[Iterator[Tuple[str, Tuple[int, int]]]]:
+def list_states(directory: str) -> Iterator[tuple[str, tuple[int, int]]] | None:
     """Yields the paths of a remote directory's files, each with what `file_state` says, by few calls.
 
     Returns None where Beam does not know the file system. Times in a listing may be rounded otherwise than `file_state`'s.

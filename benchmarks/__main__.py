@@ -1,6 +1,6 @@
 """`make bench`: runs the measurements that are named, or all of them.
 
-    make bench ARGS='ingestion --data faces'
+make bench ARGS='ingestion --data faces'
 """
 
 import importlib

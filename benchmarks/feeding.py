@@ -3,7 +3,7 @@
 import os
 import statistics
 import time
-from typing import Iterator
+from collections.abc import Iterator
 
 import numpy as np
 

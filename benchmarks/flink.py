@@ -1,7 +1,7 @@
 """Ingestion on a Flink cluster with one worker and with two, each beside the bare loop; `make flink-up` starts the cluster."""
 
 import pathlib
-from typing import Iterator
+from collections.abc import Iterator
 
 from benchmarks import workers
 from pipeline import configuration

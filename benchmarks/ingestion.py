@@ -9,7 +9,7 @@ import multiprocessing
 import os
 import statistics
 import time
-from typing import Callable, Iterator, Optional
+from collections.abc import Callable, Iterator
 
 from age import storage
 from age.dataset import image_checks, image_folder, ingestion, label_file, row_checks
@@ -24,7 +24,7 @@ def limits() -> age_schema.Limits:
     return age_schema.limits(age_schema.parse(age_schema.DEFAULT_SCHEMA.read_text(), "schemas/age.pbtxt"))
 
 
-def ingest(data: str, directory: str, beam_section: Optional[configuration.Beam] = None) -> dict:
+def ingest(data: str, directory: str, beam_section: configuration.Beam | None = None) -> dict:
     """Runs ingestion, in this process unless the `beam` section says otherwise; returns its counts and its seconds."""
     import apache_beam as beam
     from apache_beam.options.pipeline_options import PipelineOptions

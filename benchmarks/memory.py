@@ -5,7 +5,7 @@ import json
 import os
 import subprocess
 import sys
-from typing import Iterator
+from collections.abc import Iterator
 
 from age.dataset import image_folder, label_file
 from schemas import features

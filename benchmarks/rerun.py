@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 import time
-from typing import Iterator
+from collections.abc import Iterator
 
 _SETTINGS = (
     "trainer.backbone=resnet20",

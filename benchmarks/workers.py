@@ -3,7 +3,7 @@
 import os
 import shutil
 import statistics
-from typing import Iterator
+from collections.abc import Iterator
 
 from benchmarks import ingestion, memory
 from pipeline import configuration

@@ -1,6 +1,6 @@
 """Checks values that people change from run to run: parameters of a Kubeflow pipeline, which nothing else has checked."""
 
-from typing import Any, Type, TypeVar
+from typing import Any, TypeVar
 
 import pydantic
 
@@ -9,7 +9,7 @@ from schemas.bad_input import BadInput
 Settings = TypeVar("Settings", bound=pydantic.BaseModel)
 
 
-def with_parameters(kind: Type[Settings], settings: dict, **parameters: Any) -> Settings:
+def with_parameters(kind: type[Settings], settings: dict, **parameters: Any) -> Settings:
     """Returns settings with some values replaced by the run's parameters.
 
     Args:
@@ -40,4 +40,6 @@ def require_text(**parameters: str) -> None:
 def _sentence(error: dict) -> str:
     name = ".".join(str(part) for part in error["loc"])
     said = str(error["ctx"]["error"]) if error["type"] == "value_error" else error["msg"]
-    return f"The pipeline parameter {name} is {error['input']!r}; {said[0].lower()}{said[1:]}. Start the run again with another."
+    return (
+        f"The pipeline parameter {name} is {error['input']!r}; {said[0].lower()}{said[1:]}. Start the run again with another."
+    )

@@ -1,12 +1,12 @@
 """Reads from the metadata store how long each stage of a run took."""
 
 import os
-from typing import Any, Dict, List
+from typing import Any
 
 _RUN_CONTEXT = "pipeline_run"
 
 
-def read(metadata_path: str, run_id: str) -> List[Dict[str, Any]]:
+def read(metadata_path: str, run_id: str) -> list[dict[str, Any]]:
     """Returns the finished stages of a run, in the order in which they began.
 
     Args:

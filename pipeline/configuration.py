@@ -2,7 +2,8 @@
 
 import os
 import re
-from typing import Any, Dict, Iterable, List, Literal, Optional
+from collections.abc import Iterable
+from typing import Any, Literal
 
 import pydantic
 import yaml
@@ -59,11 +60,11 @@ class Data(_Section):
         sample: the demo set to draw when `dir` is not given; null for none.
     """
 
-    dir: Optional[str] = pydantic.Field(None, min_length=1)
-    schema_file: Optional[str] = pydantic.Field(None, min_length=1)
+    dir: str | None = pydantic.Field(None, min_length=1)
+    schema_file: str | None = pydantic.Field(None, min_length=1)
     splits: Splits = Splits()
     max_reject_fraction: float = pydantic.Field(0.05, ge=0, le=1)
-    sample: Optional[SampleData] = None
+    sample: SampleData | None = None
 
 
 class Report(_Section):
@@ -85,7 +86,7 @@ class Beam(_Section):
     """
 
     runner: Literal["DirectRunner", "FlinkRunner", "SparkRunner", "DataflowRunner"] = "DirectRunner"
-    options: Dict[str, Any] = pydantic.Field({}, validate_default=True)
+    options: dict[str, Any] = pydantic.Field({}, validate_default=True)
 
     @pydantic.field_validator("options")
     @classmethod
@@ -102,7 +103,7 @@ class Serving(_Section):
         dir: where blessed models are pushed; `<workdir>/serving/age` unless given.
     """
 
-    dir: Optional[str] = pydantic.Field(None, min_length=1)
+    dir: str | None = pydantic.Field(None, min_length=1)
 
 
 class Configuration(_Section):
@@ -125,7 +126,7 @@ class Configuration(_Section):
     def serving_dir(self) -> str:
         return self.serving.dir or os.path.join(self.workdir, "serving", "age")
 
-    def beam_args(self) -> List[str]:
+    def beam_args(self) -> list[str]:
         """Returns the command line of Beam's pipelines."""
         return beam_options.arguments(self.beam.runner, self.beam.options)
 
@@ -135,7 +136,7 @@ def _shown(value: Any) -> str:
     return text if len(text) <= 80 else text[:77] + "..."
 
 
-def _sentence(error: Dict[str, Any], source: str) -> str:
+def _sentence(error: dict[str, Any], source: str) -> str:
     key = ".".join(str(part) for part in error["loc"]) or "the file"
     if error["type"] == "extra_forbidden":
         return f"{source}: {key}: there is no such key. {_neighbours(error['loc'])}"
@@ -173,9 +174,7 @@ def _mapping_without_repeats(loader, node, deep=False):
     for key_node, _ in node.value:
         key = loader.construct_object(key_node, deep=True)
         if isinstance(key, (str, int, float)) and key in seen:
-            raise yaml.constructor.ConstructorError(
-                None, None, f"the key {key!r} occurs twice", key_node.start_mark
-            )
+            raise yaml.constructor.ConstructorError(None, None, f"the key {key!r} occurs twice", key_node.start_mark)
         seen.add(key if isinstance(key, (str, int, float)) else None)
     return yaml.SafeLoader.construct_mapping(loader, node, deep)
 
@@ -187,7 +186,7 @@ _Loader.add_implicit_resolver(
 )
 
 
-def _read_yaml(path: str) -> Dict[str, Any]:
+def _read_yaml(path: str) -> dict[str, Any]:
     try:
         with open(path, encoding="utf-8") as file:
             content = yaml.load(file, _Loader)
@@ -206,7 +205,7 @@ def _read_yaml(path: str) -> Dict[str, Any]:
     return content
 
 
-def _override(content: Dict[str, Any], assignment: str) -> None:
+def _override(content: dict[str, Any], assignment: str) -> None:
     """Applies `a.b=c` to nested dictionaries; `c` is read as YAML."""
     key, equals, text = assignment.partition("=")
     parts = key.strip().split(".")
@@ -219,7 +218,7 @@ def _override(content: Dict[str, Any], assignment: str) -> None:
     _assign(content, parts, value, f"--set {assignment}")
 
 
-def _assign(content: Dict[str, Any], parts: List[str], value: Any, said: str) -> None:
+def _assign(content: dict[str, Any], parts: list[str], value: Any, said: str) -> None:
     """Sets a value in nested dictionaries, making those that are missing."""
     for part in parts[:-1]:
         below = content.get(part)
@@ -231,10 +230,10 @@ def _assign(content: Dict[str, Any], parts: List[str], value: Any, said: str) ->
 
 
 def load(
-    path: Optional[str] = None,
-    overrides: List[str] = (),
-    data_dir: Optional[str] = None,
-    workdir: Optional[str] = None,
+    path: str | None = None,
+    overrides: list[str] = (),
+    data_dir: str | None = None,
+    workdir: str | None = None,
     for_cluster: bool = False,
 ) -> Configuration:
     """Loads and validates a configuration.
@@ -291,6 +290,6 @@ def _with_absolute_paths(configuration: Configuration) -> Configuration:
     )
 
 
-def splits_in_order(splits: Splits) -> Dict[str, float]:
+def splits_in_order(splits: Splits) -> dict[str, float]:
     """Returns the shares in the order in which they divide the hash."""
     return {split: getattr(splits, split) for split in features.SPLITS}

@@ -3,7 +3,7 @@
 import dataclasses
 import json
 import os
-from typing import Any, Dict, List, Optional
+from typing import Any
 
 from tfx import v1 as tfx
 from tfx.dsl.components.base import base_node
@@ -65,7 +65,7 @@ def parameters_of(configuration: Configuration) -> RunParameters:
     )
 
 
-def shown_configuration(configuration: Configuration) -> Dict[str, Any]:
+def shown_configuration(configuration: Configuration) -> dict[str, Any]:
     """Returns the configuration without what only says how to reach Kubeflow and where steps run there."""
     return configuration.model_dump(exclude={"kubeflow"})
 
@@ -74,9 +74,7 @@ def facts_for_the_report(configuration: Configuration, facts: RunFacts) -> str:
     evaluator = configuration.evaluator
     return json.dumps(
         {
-            "thresholds": evaluator.model_dump(
-                include={"max_mae", "min_examples", "max_regression", "slice_ceilings"}
-            ),
+            "thresholds": evaluator.model_dump(include={"max_mae", "min_examples", "max_regression", "slice_ceilings"}),
             "data_fingerprint": facts.data_fingerprint,
             "kind": facts.kind,
             "data_dir": configuration.data.dir,
@@ -88,8 +86,8 @@ def facts_for_the_report(configuration: Configuration, facts: RunFacts) -> str:
 
 
 def components(
-    configuration: Configuration, facts: RunFacts, parameters: Optional[RunParameters] = None
-) -> List[base_node.BaseNode]:
+    configuration: Configuration, facts: RunFacts, parameters: RunParameters | None = None
+) -> list[base_node.BaseNode]:
     """Returns the components of the pipeline, or of its data part for a look at the data.
 
     Args:

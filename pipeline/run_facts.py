@@ -2,7 +2,7 @@
 
 import dataclasses
 import os
-from typing import Any, Optional
+from typing import Any
 
 from age import provenance, storage
 from age.serving import serving_directory
@@ -35,11 +35,11 @@ class RunFacts:
     weights_digest: str
     recipe: str
     champion_version: int
-    for_the_report: Optional[Any] = None
+    for_the_report: Any | None = None
     kind: str = verdict.RUN
 
 
-def schema_text(schema_file: Optional[str]) -> str:
+def schema_text(schema_file: str | None) -> str:
     """Returns the curated age schema.
 
     Raises:

@@ -30,7 +30,7 @@ A verdict is a dictionary with these keys:
 import datetime
 import importlib.metadata
 import json
-from typing import Any, Dict, List, Optional
+from typing import Any
 
 BLESSING_FILE = "blessing.json"
 REPORTS_DIR = "reports"
@@ -49,7 +49,7 @@ _LIBRARIES = (
 )
 
 
-def _versions() -> Dict[str, str]:
+def _versions() -> dict[str, str]:
     versions = {}
     for library in _LIBRARIES:
         try:
@@ -61,21 +61,21 @@ def _versions() -> Dict[str, str]:
 
 def make(
     run_id: str,
-    blessed: Optional[bool],
-    reasons: List[str],
-    data: Dict[str, Any],
-    run_facts: Dict[str, Any],
-    stopped_by: Optional[str] = None,
-    metrics: Optional[Dict[str, Any]] = None,
-    mean_age_mae: Optional[float] = None,
-    champion: Optional[Dict[str, Any]] = None,
-    slices: Optional[List[Dict[str, Any]]] = None,
-    weakest_slices: Optional[List[str]] = None,
-    model_version: Optional[str] = None,
-    training: Optional[Dict[str, Any]] = None,
-    paths: Optional[Dict[str, Optional[str]]] = None,
-    stages: Optional[List[Dict[str, Any]]] = None,
-) -> Dict[str, Any]:
+    blessed: bool | None,
+    reasons: list[str],
+    data: dict[str, Any],
+    run_facts: dict[str, Any],
+    stopped_by: str | None = None,
+    metrics: dict[str, Any] | None = None,
+    mean_age_mae: float | None = None,
+    champion: dict[str, Any] | None = None,
+    slices: list[dict[str, Any]] | None = None,
+    weakest_slices: list[str] | None = None,
+    model_version: str | None = None,
+    training: dict[str, Any] | None = None,
+    paths: dict[str, str | None] | None = None,
+    stages: list[dict[str, Any]] | None = None,
+) -> dict[str, Any]:
     """Returns a verdict.
 
     Args:
@@ -122,12 +122,12 @@ def make(
 
 def stopped_by_data_gate(
     run_id: str,
-    reasons: List[str],
-    data: Dict[str, Any],
-    run_facts: Dict[str, Any],
-    paths: Dict[str, str],
-    stages: List[Dict[str, Any]],
-) -> Dict[str, Any]:
+    reasons: list[str],
+    data: dict[str, Any],
+    run_facts: dict[str, Any],
+    paths: dict[str, str],
+    stages: list[dict[str, Any]],
+) -> dict[str, Any]:
     """Returns the verdict of a run that the data gate ended, or of a look at data with which it would."""
     return make(
         run_id=run_id,
@@ -141,7 +141,7 @@ def stopped_by_data_gate(
     )
 
 
-def to_json(verdict: Dict[str, Any]) -> str:
+def to_json(verdict: dict[str, Any]) -> str:
     """Returns the content of `blessing.json`; numbers that are not finite become null, which JSON can say."""
     return json.dumps(_finite(verdict), indent=2, allow_nan=False) + "\n"
 

@@ -1,7 +1,8 @@
 """Describes ages from how often each occurs: mean, spread, quartiles, histogram."""
 
 import dataclasses
-from typing import Any, Dict, Iterable, List, Mapping, Tuple
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
 
@@ -24,7 +25,7 @@ class AgeCounts:
     @classmethod
     def from_mapping(cls, counts: Mapping[str, int]) -> "AgeCounts":
         """Reads `{"31.5": 4, …}`."""
-        pairs: List[Tuple[float, int]] = sorted((float(age), number) for age, number in counts.items())
+        pairs: list[tuple[float, int]] = sorted((float(age), number) for age, number in counts.items())
         return cls(
             ages=np.array([age for age, _ in pairs], dtype=np.float64),
             counts=np.array([number for _, number in pairs], dtype=np.int64),
@@ -56,7 +57,7 @@ def _quantile(counted: AgeCounts, share: float) -> float:
     return float(low + (high - low) * (place - below))
 
 
-def describe(counted: AgeCounts, edges: np.ndarray) -> Dict[str, Any]:
+def describe(counted: AgeCounts, edges: np.ndarray) -> dict[str, Any]:
     """Returns the statistics of one set of ages.
 
     Args:
@@ -68,7 +69,7 @@ def describe(counted: AgeCounts, edges: np.ndarray) -> Dict[str, Any]:
         `edges` and `counts`. What so few rows can't tell is None.
     """
     histogram = np.histogram(counted.ages, bins=edges, weights=counted.counts)[0]
-    described: Dict[str, Any] = {"count": counted.total}
+    described: dict[str, Any] = {"count": counted.total}
     described.update(dict.fromkeys(("mean", "std", "min", "q25", "median", "q75", "max")))
     if counted.total:
         described.update(

@@ -1,7 +1,5 @@
 """Says in sentences what TensorFlow Data Validation found."""
 
-from typing import List
-
 from schemas import features
 
 
@@ -28,7 +26,7 @@ def allowed(feature) -> str:
     return f"allowed is {_domain(feature)}, once in every example"
 
 
-def in_words(anomalies, schema, split: str) -> List[str]:
+def in_words(anomalies, schema, split: str) -> list[str]:
     """Returns one sentence for each thing that TFDV found wrong with a split.
 
     Args:

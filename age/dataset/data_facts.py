@@ -3,7 +3,8 @@
 import csv
 import io
 import json
-from typing import Any, Dict, Iterable, List, Optional
+from collections.abc import Iterable
+from typing import Any
 
 from age import storage
 from age.dataset import age_statistics
@@ -19,20 +20,20 @@ LABELS = "labels"
 """Key of the ages of all rows whose age the schema allows, whatever became of their images."""
 
 
-def read_counts(rejects_uri: str) -> Dict[str, Any]:
+def read_counts(rejects_uri: str) -> dict[str, Any]:
     """Returns what became of the rows: `rows`, `used`, `rejected`, `duplicates`, `splits`, `rejects` by reason."""
     return json.loads(storage.read_bytes(storage.join(rejects_uri, COUNTS_FILE)))
 
 
-def _age_counts(summary: Dict[str, Any]) -> Dict[str, age_statistics.AgeCounts]:
+def _age_counts(summary: dict[str, Any]) -> dict[str, age_statistics.AgeCounts]:
     return {
         where: age_statistics.AgeCounts.from_mapping(summary["ages"].get(where, {})) for where in (LABELS, *features.SPLITS)
     }
 
 
-def _reject_examples(path: str) -> List[Dict[str, Any]]:
+def _reject_examples(path: str) -> list[dict[str, Any]]:
     """Returns the first rows of each reason, in the label file's order; the file itself has no order."""
-    kept: Dict[str, List[Dict[str, Any]]] = {}
+    kept: dict[str, list[dict[str, Any]]] = {}
     with storage.open_binary(path) as file, io.TextIOWrapper(file, encoding="utf-8", newline="") as text:
         for row in csv.DictReader(text):
             row = {name: value[:_FIELD_LENGTH] for name, value in row.items()}
@@ -45,7 +46,7 @@ def _reject_examples(path: str) -> List[Dict[str, Any]]:
     return [row for _, rows in sorted(kept.items()) for row in rows]
 
 
-def read(rejects_uri: str, directory: Optional[str], anomalies: Iterable[str] = ()) -> Dict[str, Any]:
+def read(rejects_uri: str, directory: str | None, anomalies: Iterable[str] = ()) -> dict[str, Any]:
     """Returns the `data` key of a verdict.
 
     Args:

@@ -7,7 +7,7 @@ overtaken nothing remains.
 """
 
 import uuid
-from typing import Dict, Iterable, List, Tuple
+from collections.abc import Iterable
 
 import apache_beam as beam
 from apache_beam.io import filebasedsink
@@ -21,7 +21,7 @@ _LARGEST_FILE = 256 << 20
 _PREFIX = "data_tfrecord"
 
 
-def groups(scans: Iterable[Tuple[int, label_file.BlockScan]], rows_per_group: int) -> int:
+def groups(scans: Iterable[tuple[int, label_file.BlockScan]], rows_per_group: int) -> int:
     """Returns how many groups, and so about how many files over all splits, the rows of a label file are written in.
 
     Args:
@@ -40,9 +40,7 @@ class _Sink(filebasedsink.FileBasedSink):
     """A directory of TFRecord files, by Beam's contract for sinks whose bundles may fail and be repeated."""
 
     def __init__(self, directory: str):
-        super().__init__(
-            storage.join(directory, _PREFIX), coder=beam.coders.BytesCoder(), max_bytes_per_shard=_LARGEST_FILE
-        )
+        super().__init__(storage.join(directory, _PREFIX), coder=beam.coders.BytesCoder(), max_bytes_per_shard=_LARGEST_FILE)
 
     def write_encoded_record(self, file_handle, value):
         _TFRecordUtil.write_record(file_handle, value)
@@ -55,11 +53,11 @@ class ExampleFiles:
         split_dirs: output directory of each split.
     """
 
-    def __init__(self, split_dirs: Dict[str, str]):
+    def __init__(self, split_dirs: dict[str, str]):
         self._sinks = {split: _Sink(directory) for split, directory in split_dirs.items()}
         self._temporary = {split: sink.initialize_write() for split, sink in self._sinks.items()}
 
-    def write(self, group: int, examples: Iterable[Tuple[str, bytes]]) -> List[Tuple[str, str]]:
+    def write(self, group: int, examples: Iterable[tuple[str, bytes]]) -> list[tuple[str, str]]:
         """Writes one group.
 
         Args:

@@ -11,7 +11,7 @@ import hashlib
 import itertools
 import logging
 import os
-from typing import Callable, Dict, Iterator, Optional
+from collections.abc import Callable, Iterator
 
 from age import progress, storage
 from age.dataset import image_folder, label_file, tar_shards
@@ -38,11 +38,11 @@ class DataFingerprint:
     rows: int
 
 
-_Look = Callable[[str], Optional[bytes]]
+_Look = Callable[[str], bytes | None]
 """Takes a path and returns what the file system says of the file, or None where there is none."""
 
 
-def _local_look(path: str) -> Optional[bytes]:
+def _local_look(path: str) -> bytes | None:
     try:
         status = os.stat(path)
     except (OSError, ValueError):
@@ -50,7 +50,7 @@ def _local_look(path: str) -> Optional[bytes]:
     return b"%d\0%d\0%d\0%d" % (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
 
 
-def _remote_look(path: str) -> Optional[bytes]:
+def _remote_look(path: str) -> bytes | None:
     status = storage.file_state(path)
     return status and b"%d\0%d" % status
 
@@ -59,7 +59,7 @@ def _look(data_dir: str) -> _Look:
     """Returns how to look at the files of a directory: at a listing of it where its file system has one with times."""
     if not storage.is_remote(data_dir):
         return _local_look
-    listed: Dict[str, bytes] = {}
+    listed: dict[str, bytes] = {}
     for folder in image_folder.IMAGE_FOLDERS:
         listing = storage.list_states(storage.join(data_dir, folder))
         if listing is None:
@@ -70,7 +70,7 @@ def _look(data_dir: str) -> _Look:
     return lambda path: listed.get(path) if path.rpartition("/")[0] in top else _remote_look(path)
 
 
-def _state(data_dir: str, look: _Look, name: str) -> Optional[bytes]:
+def _state(data_dir: str, look: _Look, name: str) -> bytes | None:
     """Returns 16 bytes that change whenever the file does that a row means by `name`, or None where there is none."""
     if not name:
         return None
@@ -89,7 +89,7 @@ def _readable_names(label_path: str) -> Iterator[str]:
         yield row.file_name if readable else ""
 
 
-def _image_digest(data_dir: str, name: str) -> Optional[bytes]:
+def _image_digest(data_dir: str, name: str) -> bytes | None:
     try:
         return hashlib.sha256(image_folder.read_image(data_dir, name)).digest()
     except (OSError, ValueError):
@@ -104,11 +104,11 @@ def _file_digest(path: str) -> "hashlib._Hash":
     return digest
 
 
-def _shard_digest(data_dir: str, name: str) -> Optional[bytes]:
+def _shard_digest(data_dir: str, name: str) -> bytes | None:
     return _file_digest(storage.join(data_dir, name)).digest()
 
 
-def data_fingerprint(data_dir: str, memory: Optional[str] = None) -> DataFingerprint:
+def data_fingerprint(data_dir: str, memory: str | None = None) -> DataFingerprint:
     """Fingerprints the label file in `data_dir` and every image it names.
 
     Args:
@@ -148,7 +148,7 @@ def _fingerprint(data_dir, memory, names, digest_of, noun):
             states = list(map_looks(lambda name: _state(directory, look, name), batch))
             digests = remembered.find(states)
             unknown = [
-                number for number, name in enumerate(batch) if not digests[number] and (states[number] or name and remote)
+                number for number, name in enumerate(batch) if not digests[number] and (states[number] or (name and remote))
             ]
             read = pool.map(lambda number: digest_of(data_dir, batch[number]), unknown)
             for number, digest in zip(unknown, read):

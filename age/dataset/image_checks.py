@@ -2,7 +2,6 @@
 
 import dataclasses
 import struct
-from typing import Tuple
 
 import numpy as np
 import tensorflow as tf
@@ -45,12 +44,10 @@ def _format(encoded: bytes) -> str:
         return image_decoding.JPEG
     if encoded.startswith(image_decoding.PNG_MAGIC):
         return image_decoding.PNG
-    raise UnusableImage(
-        "unsupported_format", f"neither JPEG nor PNG: the file begins with {bytes(encoded[:8])!r}"
-    )
+    raise UnusableImage("unsupported_format", f"neither JPEG nor PNG: the file begins with {bytes(encoded[:8])!r}")
 
 
-def _stored_size(encoded: bytes, contents: tf.Tensor, image_format: str) -> Tuple[int, int]:
+def _stored_size(encoded: bytes, contents: tf.Tensor, image_format: str) -> tuple[int, int]:
     """Returns height and width from the file's header: `image_decoding.encoded_size` without the graph's overhead."""
     if image_format == image_decoding.PNG:
         if len(encoded) < 24:
@@ -77,13 +74,9 @@ def measure(encoded: bytes, limits: Limits) -> Measurements:
     try:
         height, width = _stored_size(encoded, contents, image_format)
         if min(height, width) < limits.min_side:
-            raise UnusableImage(
-                "too_small", f"{width}x{height} pixels; at least {limits.min_side} on each side are needed"
-            )
+            raise UnusableImage("too_small", f"{width}x{height} pixels; at least {limits.min_side} on each side are needed")
         if max(height, width) > limits.max_side or height * width > image_decoding.MAX_PIXELS:
-            raise UnusableImage(
-                "too_large", f"{width}x{height} pixels; at most {limits.max_side} on each side are decoded"
-            )
+            raise UnusableImage("too_large", f"{width}x{height} pixels; at most {limits.max_side} on each side are decoded")
         if image_format == image_decoding.PNG:
             image, orientation = tf.io.decode_png(contents, channels=3), 1
         else:

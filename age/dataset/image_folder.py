@@ -1,11 +1,10 @@
 """Finds the image that a row of the label file names."""
 
 import re
-from typing import Optional, Tuple
 
 from age import storage
 
-Place = Tuple[int, ...]
+Place = tuple[int, ...]
 """Where an image lies when its file name does not say it."""
 
 IMAGE_FOLDERS = ("", "final_files", "images")
@@ -14,7 +13,7 @@ IMAGE_FOLDERS = ("", "final_files", "images")
 _DRIVE = re.compile(r"[A-Za-z]:")
 
 
-def unsafe_reason(file_name: str) -> Optional[str]:
+def unsafe_reason(file_name: str) -> str | None:
     """Says why a file name from a label file must not be opened, or returns None.
 
     Only names below the data directory are safe: a label file from a stranger must not make the pipeline read (and

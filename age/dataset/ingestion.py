@@ -13,7 +13,7 @@ import dataclasses
 import hashlib
 import io
 import itertools
-from typing import Dict, Iterable, Iterator, List, Optional, Tuple
+from collections.abc import Iterable, Iterator
 
 import apache_beam as beam
 
@@ -43,8 +43,7 @@ _DUPLICATE = "duplicate"
 _HASH_DIGITS = 15
 
 
-
-def assign_split(sha256: str, fractions: Dict[str, float]) -> str:
+def assign_split(sha256: str, fractions: dict[str, float]) -> str:
     """Assigns a picture to a split by its content, so that no rerun and no other name ever moves it.
 
     Args:
@@ -64,7 +63,7 @@ def assign_split(sha256: str, fractions: Dict[str, float]) -> str:
     return next(split for split, fraction in reversed(fractions.items()) if fraction > 0)
 
 
-def to_example(candidate: row_checks.Candidate, encoded: bytes, measured, attribute_names: List[str]) -> bytes:
+def to_example(candidate: row_checks.Candidate, encoded: bytes, measured, attribute_names: list[str]) -> bytes:
     """Returns the serialized tf.Example of a picture."""
     import tensorflow as tf
 
@@ -98,7 +97,7 @@ class _ReadBlock(beam.DoFn):
         self._label_path = label_path
         self._header = header
 
-    def process(self, numbered: Tuple[int, label_file.Block], scans: List[Tuple[int, label_file.BlockScan]]):
+    def process(self, numbered: tuple[int, label_file.Block], scans: list[tuple[int, label_file.BlockScan]]):
         number, block = numbered
         earlier = [scan for _, scan in sorted(scans)[:number]]
         rows = label_file.read_block(self._label_path, self._header, block, earlier)
@@ -113,7 +112,7 @@ class _CheckRows(beam.DoFn):
     def __init__(self, limits: Limits):
         self._limits = limits
 
-    def _age(self, row) -> Optional[float]:
+    def _age(self, row) -> float | None:
         """Returns the age of a rejected row, which may say one all the same."""
         age = None if row.reason == "malformed_row" else label_file.parse_age(row.real_age)
         return age if age is not None and self._limits.min_age <= age <= self._limits.max_age else None
@@ -198,14 +197,14 @@ class _HashImages(_ImagesFn):
         progress.add(row_checks.DECODING, total=hashed, unit="images")
 
 
-def _pictures(hashed: Iterable[Tuple[bytes, row_checks.Candidate]]) -> Iterator[List[row_checks.Candidate]]:
+def _pictures(hashed: Iterable[tuple[bytes, row_checks.Candidate]]) -> Iterator[list[row_checks.Candidate]]:
     """Yields the rows of each picture in the label file's order, pictures in the order of their hashes."""
     in_order = sorted(hashed, key=lambda one: (one[0], one[1].line))
     for digest, of_picture in itertools.groupby(in_order, key=lambda one: one[0]):
         yield [dataclasses.replace(row, sha256=digest.hex()) for _, row in of_picture]
 
 
-def _conflict(rows: List[row_checks.Candidate]) -> Optional[str]:
+def _conflict(rows: list[row_checks.Candidate]) -> str | None:
     """Says how the ages of one picture's rows differ, or returns None where they agree."""
     if len({row.age for row in rows}) == 1:
         return None
@@ -214,7 +213,7 @@ def _conflict(rows: List[row_checks.Candidate]) -> Optional[str]:
     return f"the same picture has different ages: {where}{more}"
 
 
-def _further_rows(rows: List[row_checks.Candidate]) -> Iterable[Tuple[str, object]]:
+def _further_rows(rows: list[row_checks.Candidate]) -> Iterable[tuple[str, object]]:
     """Yields what becomes of all rows of a picture but the first: a duplicate, or a reject when it repeats a file name."""
     first_line_of = {rows[0].file_name: rows[0].line}
     for row in rows[1:]:
@@ -240,8 +239,8 @@ class _WriteExamples(_ImagesFn):
         images,
         files: example_writing.ExampleFiles,
         limits: Limits,
-        fractions: Dict[str, float],
-        attribute_names: List[str],
+        fractions: dict[str, float],
+        attribute_names: list[str],
     ):
         super().__init__(images)
         self._files = files
@@ -249,7 +248,7 @@ class _WriteExamples(_ImagesFn):
         self._fractions = fractions
         self._attribute_names = attribute_names
 
-    def _make(self, rows: List[row_checks.Candidate]) -> List[Tuple[str, object]]:
+    def _make(self, rows: list[row_checks.Candidate]) -> list[tuple[str, object]]:
         def reject_all(reason, detail):
             return [(row_checks.REJECTED, row_checks.reject(row, reason, detail)) for row in rows]
 
@@ -270,7 +269,7 @@ class _WriteExamples(_ImagesFn):
         example = to_example(first, encoded, measured, self._attribute_names)
         return [(split, (first, measured, example)), *_further_rows(rows)]
 
-    def _examples(self, hashed, counted: tally.Tally, rejected: List[row_checks.Reject]) -> Iterator[Tuple[str, bytes]]:
+    def _examples(self, hashed, counted: tally.Tally, rejected: list[row_checks.Reject]) -> Iterator[tuple[str, bytes]]:
         pictures = _pictures(hashed)
         while batch := list(itertools.islice(pictures, _ROWS_PER_BATCH)):
             for outcomes in self._map(self._make, batch):
@@ -286,10 +285,10 @@ class _WriteExamples(_ImagesFn):
                         yield output, example
             progress.add(row_checks.DECODING, done=sum(map(len, batch)), unit="images")
 
-    def process(self, group: Tuple[int, Iterable[Tuple[bytes, row_checks.Candidate]]]):
+    def process(self, group: tuple[int, Iterable[tuple[bytes, row_checks.Candidate]]]):
         number, hashed = group
         counted: tally.Tally = {}
-        rejected: List[row_checks.Reject] = []
+        rejected: list[row_checks.Reject] = []
         yield from self._files.write(number, self._examples(hashed, counted, rejected))
         for reject in rejected:
             yield beam.pvalue.TaggedOutput(row_checks.REJECTED, reject)
@@ -318,7 +317,7 @@ def _read_rows(pipeline, label_path: str):
     batches = (
         pipeline
         | "Blocks" >> beam.Create(numbered, reshuffle=len(numbered) > 1)
-        | "ReadRows" >> beam.ParDo(_ReadBlock(label_path, header), scans).with_output_types(List[label_file.LabelRow])
+        | "ReadRows" >> beam.ParDo(_ReadBlock(label_path, header), scans).with_output_types(list[label_file.LabelRow])
         | "SpreadRows" >> beam.Reshuffle()
     )
     return batches, scans
@@ -330,9 +329,7 @@ def _write_rejects(rejects, directory: str) -> None:
         | "AllRejects" >> beam.Flatten()
         | "RejectLines" >> beam.Map(_csv_line)
         | "WriteRejects"
-        >> beam.io.WriteToText(
-            storage.join(directory, REJECTS_FILE), shard_name_template="", header=",".join(REJECT_COLUMNS)
-        )
+        >> beam.io.WriteToText(storage.join(directory, REJECTS_FILE), shard_name_template="", header=",".join(REJECT_COLUMNS))
     )
 
 
@@ -346,20 +343,18 @@ def _write_totals(tallies, directory: str) -> None:
             total
             | f"{label}AsJson" >> beam.Map(to_json)
             | f"Write{label}"
-            >> beam.io.WriteToText(
-                storage.join(directory, file_name), shard_name_template="", append_trailing_newlines=True
-            )
+            >> beam.io.WriteToText(storage.join(directory, file_name), shard_name_template="", append_trailing_newlines=True)
         )
 
 
 def ingest(
     pipeline,
     data_dir: str,
-    split_dirs: Dict[str, str],
+    split_dirs: dict[str, str],
     rejects_dir: str,
-    fractions: Dict[str, float],
+    fractions: dict[str, float],
     limits: Limits,
-    attribute_names: List[str],
+    attribute_names: list[str],
     rows_per_group: int = example_writing.ROWS_PER_GROUP,
 ) -> None:
     """Adds ingestion to a Beam pipeline.
@@ -380,7 +375,7 @@ def ingest(
     batches, scans = _read_rows(pipeline, label_path)
     checked = batches | "CheckRows" >> (
         beam.ParDo(_CheckRows(limits))
-        .with_output_types(List[row_checks.Candidate])
+        .with_output_types(list[row_checks.Candidate])
         .with_outputs(row_checks.REJECTED, row_checks.TALLY, main="usable")
     )
     if shards:
@@ -388,7 +383,7 @@ def ingest(
     else:
         hashed = checked.usable | "HashImages" >> (
             beam.ParDo(_HashImages(images, rows_per_group), scans)
-            .with_output_types(Tuple[int, Tuple[bytes, row_checks.Candidate]])
+            .with_output_types(tuple[int, tuple[bytes, row_checks.Candidate]])
             .with_outputs(row_checks.REJECTED, row_checks.TALLY, main="hashed")
         )
     files = example_writing.ExampleFiles(split_dirs)
@@ -397,7 +392,7 @@ def ingest(
         | "GroupPictures" >> beam.GroupByKey()
         | "WriteExamples"
         >> beam.ParDo(_WriteExamples(images, files, limits, fractions, attribute_names))
-        .with_output_types(Tuple[str, str])
+        .with_output_types(tuple[str, str])
         .with_outputs(row_checks.REJECTED, row_checks.TALLY, main="files")
     )
     # A split without examples has no files to be told of.

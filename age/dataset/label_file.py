@@ -6,7 +6,7 @@ import dataclasses
 import itertools
 import math
 import re
-from typing import Callable, Iterable, Iterator, List, Optional, Tuple
+from collections.abc import Callable, Iterable, Iterator
 
 from age import storage
 from schemas import features
@@ -34,8 +34,8 @@ class LabelRow:
     line: int
     file_name: str
     age_text: str
-    attributes: Tuple[str, ...]
-    problem: Optional[str] = None
+    attributes: tuple[str, ...]
+    problem: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,9 +50,9 @@ class Header:
         line: number of its line; those before it are blank.
     """
 
-    columns: Tuple[str, ...]
+    columns: tuple[str, ...]
     separator: str
-    attributes: Tuple[str, ...]
+    attributes: tuple[str, ...]
     line: int
 
 
@@ -83,8 +83,7 @@ def _text(path: str, number: int, line: bytes) -> str:
         return line.decode("utf-8")
     except UnicodeDecodeError as error:
         raise BadInput(
-            f"{path}, line {number}: byte {error.object[error.start]:#04x} is not UTF-8. "
-            "Save the file again as UTF-8 CSV."
+            f"{path}, line {number}: byte {error.object[error.start]:#04x} is not UTF-8. Save the file again as UTF-8 CSV."
         ) from error
 
 
@@ -94,7 +93,7 @@ def _decoded_lines(path: str) -> Iterator[str]:
             yield _text(path, number, line)
 
 
-def _columns(line: str, separator: str) -> Tuple[str, ...]:
+def _columns(line: str, separator: str) -> tuple[str, ...]:
     return tuple(column.strip() for column in next(csv.reader([line], delimiter=separator, strict=True)))
 
 
@@ -110,7 +109,7 @@ def _separator(line: str) -> str:
     return max(_SEPARATORS, key=lambda separator: (shown(separator), line.count(separator)))
 
 
-def _check_header(where: str, columns: Tuple[str, ...]) -> None:
+def _check_header(where: str, columns: tuple[str, ...]) -> None:
     found = ", ".join(repr(column) for column in columns)
     missing = [column for column in _REQUIRED_COLUMNS if column not in columns]
     if missing:
@@ -125,8 +124,7 @@ def _check_header(where: str, columns: Tuple[str, ...]) -> None:
     reserved = [column for column in columns if column in features.RESERVED_COLUMNS]
     if reserved:
         raise BadInput(
-            f"{where}: the column name {reserved[0]!r} is taken by a feature of the pipeline's own. "
-            "Rename the column."
+            f"{where}: the column name {reserved[0]!r} is taken by a feature of the pipeline's own. Rename the column."
         )
 
 
@@ -156,9 +154,7 @@ def read_header(path: str) -> Header:
     try:
         columns = _columns(first, separator)
     except csv.Error as error:
-        raise BadInput(
-            f"{where}: not a line of CSV: {error}. Look for a quotation mark without its partner."
-        ) from error
+        raise BadInput(f"{where}: not a line of CSV: {error}. Look for a quotation mark without its partner.") from error
     _check_header(where, columns)
     attributes = tuple(column for column in columns if column and column not in _REQUIRED_COLUMNS)
     return Header(columns=columns, separator=separator, attributes=attributes, line=number)
@@ -184,12 +180,12 @@ def _csv_reader(header: Header, lines: Iterable[str]):
     return csv.reader(lines, delimiter=header.separator, strict=True)
 
 
-def _row_maker(header: Header) -> Callable[[int, List[str]], LabelRow]:
+def _row_maker(header: Header) -> Callable[[int, list[str]], LabelRow]:
     name_at = header.columns.index(features.FILE_NAME_COLUMN)
     age_at = header.columns.index(features.REAL_AGE_COLUMN)
     attributes_at = [header.columns.index(attribute) for attribute in header.attributes]
 
-    def to_row(line: int, fields: List[str]) -> LabelRow:
+    def to_row(line: int, fields: list[str]) -> LabelRow:
         if len(fields) != len(header.columns):
             return LabelRow(
                 line=line,
@@ -235,7 +231,7 @@ def _parse(
     try:
         for fields in reader:
             last_line = before + reader.line_num
-            blank = not fields or len(fields) == 1 and not fields[0].strip()
+            blank = not fields or (len(fields) == 1 and not fields[0].strip())
             if not quoted and not blank and last_line > header.line:
                 yield to_row(last_line, fields)
             quoted = False
@@ -267,16 +263,16 @@ class BlockScan:
     """
 
     lines: int
-    ends_quoted: Tuple[Optional[bool], Optional[bool]]
+    ends_quoted: tuple[bool | None, bool | None]
 
 
-def blocks(path: str, block_bytes: int = BLOCK_BYTES) -> List[Block]:
+def blocks(path: str, block_bytes: int = BLOCK_BYTES) -> list[Block]:
     """Cuts a label file into blocks; no byte of it is read."""
     size = storage.file_size(path)
     return [Block(start, min(start + block_bytes, size)) for start in range(0, size, block_bytes)]
 
 
-def _lines_from(path: str, start: int) -> Iterator[Tuple[int, bytes]]:
+def _lines_from(path: str, start: int) -> Iterator[tuple[int, bytes]]:
     """Yields the lines that begin at byte `start` or after it, each with where it begins."""
     with storage.open_binary(path) as file:
         # From the byte before: what ends there, or goes on from there, began earlier.
@@ -288,7 +284,7 @@ def _lines_from(path: str, start: int) -> Iterator[Tuple[int, bytes]]:
             position += len(line)
 
 
-def _ends_quoted(header: Header, lines: List[str], quoted: bool) -> Optional[bool]:
+def _ends_quoted(header: Header, lines: list[str], quoted: bool) -> bool | None:
     read = 0
 
     def counted():
@@ -354,7 +350,7 @@ def read_block(path: str, header: Header, block: Block, earlier: Iterable[BlockS
         yield from _parse(path, header, lines(), before, quoted, lambda: position >= block.end)
 
 
-def parse_age(text: str) -> Optional[float]:
+def parse_age(text: str) -> float | None:
     """Returns the age in years that `text` says, or None when it is not a plain finite number."""
     stripped = text.strip()
     if not _NUMBER.fullmatch(stripped):

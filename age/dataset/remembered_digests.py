@@ -1,7 +1,7 @@
 """A file of the hashes of files, found again by what their file systems say of them: 48 bytes for each."""
 
 import hashlib
-from typing import Iterable, List, Optional, Sequence, Tuple
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -21,13 +21,13 @@ class RememberedDigests:
         path: where they are kept; None keeps nothing. A file that is missing or damaged counts as empty.
     """
 
-    def __init__(self, path: Optional[str]):
+    def __init__(self, path: str | None):
         self._path = path
         self._states, self._digests = _read(path)
         self._new_states, self._new_digests = bytearray(), bytearray()
         self._news = False
 
-    def find(self, states: Sequence[Optional[bytes]]) -> List[Optional[bytes]]:
+    def find(self, states: Sequence[bytes | None]) -> list[bytes | None]:
         """Returns the hash of the file that was in each state, or None."""
         if not len(self._states):
             return [None] * len(states)
@@ -36,7 +36,7 @@ class RememberedDigests:
         found = self._states[places] == wanted
         return [self._digests[place].tobytes() if same else None for place, same in zip(places, found)]
 
-    def add(self, digests: Iterable[Tuple[Optional[bytes], Optional[bytes]]], news: bool) -> None:
+    def add(self, digests: Iterable[tuple[bytes | None, bytes | None]], news: bool) -> None:
         """Remembers states and hashes for the next time, where both are there; `news` says that `find` lacked some."""
         whole = [(state, digest) for state, digest in digests if state and digest]
         self._new_states += b"".join(state for state, _ in whole)
@@ -50,14 +50,14 @@ class RememberedDigests:
             OSError: it can't be written.
         """
         states, places = np.unique(np.frombuffer(bytes(self._new_states), f"S{_STATE}"), return_index=True)
-        if self._path is None or not self._news and len(states) == len(self._states):
+        if self._path is None or (not self._news and len(states) == len(self._states)):
             return
         digests = np.frombuffer(bytes(self._new_digests), np.uint8).reshape(-1, _DIGEST)[places]
         content = states.tobytes() + digests.tobytes()
         storage.write_bytes(self._path, _MAGIC + hashlib.sha256(content).digest() + content)
 
 
-def _read(path: Optional[str]):
+def _read(path: str | None):
     content = b""
     if path is not None:
         try:

@@ -1,7 +1,6 @@
 """The rows of a label file on their way through ingestion: usable ones, and those that are not with the reason."""
 
 import dataclasses
-from typing import Tuple
 
 import apache_beam as beam
 
@@ -39,7 +38,7 @@ class Candidate:
     file_name: str
     age_text: str
     age: float
-    attributes: Tuple[str, ...]
+    attributes: tuple[str, ...]
     sha256: str = ""
     place: image_folder.Place = ()
 
@@ -88,7 +87,5 @@ def check_row(row: label_file.LabelRow, limits: Limits):
     if age is None:
         return reject(row, "age_not_a_number", f"real_age is {row.age_text!r}; expected a number of years")
     if not limits.min_age <= age <= limits.max_age:
-        return reject(
-            row, "age_out_of_range", f"real_age is {age:g}; expected {limits.min_age:g} to {limits.max_age:g} years"
-        )
+        return reject(row, "age_out_of_range", f"real_age is {age:g}; expected {limits.min_age:g} to {limits.max_age:g} years")
     return Candidate(row.line, row.file_name, row.age_text, age, row.attributes)

@@ -5,14 +5,15 @@ A tally is a dictionary of sections, each a dictionary from what is counted to i
 """
 
 import json
-from typing import Any, Dict, Iterable, List, Tuple
+from collections.abc import Iterable
+from typing import Any
 
 import apache_beam as beam
 
 from age.dataset import data_facts
 
-Section = Tuple[str, ...]
-Tally = Dict[Section, Dict[Any, int]]
+Section = tuple[str, ...]
+Tally = dict[Section, dict[Any, int]]
 
 LABELS = data_facts.LABELS
 BRIGHTNESS_BINS = 20
@@ -53,7 +54,7 @@ def add_age(tally: Tally, where: str, age: float) -> None:
     _add(tally, ("ages", where), round(age * _TENTHS))
 
 
-def add_example(tally: Tally, split: str, age: float, measured, attributes: Iterable[Tuple[str, str]]) -> None:
+def add_example(tally: Tally, split: str, age: float, measured, attributes: Iterable[tuple[str, str]]) -> None:
     """Counts a picture that is used.
 
     Args:
@@ -99,7 +100,7 @@ class Total(beam.CombineFn):
         return total
 
 
-def _most_frequent(counts: Dict[Any, int], number: int) -> List[Tuple[Any, int]]:
+def _most_frequent(counts: dict[Any, int], number: int) -> list[tuple[Any, int]]:
     return sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:number]
 
 
@@ -120,7 +121,7 @@ def counts_json(total: Tally) -> str:
     )
 
 
-def _brightness(counts: Dict[Any, int]) -> Dict[str, Any]:
+def _brightness(counts: dict[Any, int]) -> dict[str, Any]:
     bins = [counts.get(number, 0) for number in range(BRIGHTNESS_BINS)]
     return {
         "edges": [number / BRIGHTNESS_BINS for number in range(BRIGHTNESS_BINS + 1)],
@@ -136,7 +137,7 @@ def summary_json(total: Tally) -> str:
     common ones, then how many others), `brightness` (of each split: histogram and mean) and `attributes` (the most
     common values of each column).
     """
-    sections: Dict[str, Dict[str, Dict[Any, int]]] = {"ages": {}, "brightness": {}, "attributes": {}}
+    sections: dict[str, dict[str, dict[Any, int]]] = {"ages": {}, "brightness": {}, "attributes": {}}
     for section, counts in sorted(total.items()):
         if section[0] in sections:
             sections[section[0]][section[1]] = counts

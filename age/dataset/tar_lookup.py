@@ -2,7 +2,7 @@
 
 import dataclasses
 import posixpath
-from typing import Iterable, Iterator, List, Optional, Tuple
+from collections.abc import Iterable, Iterator
 
 import apache_beam as beam
 from apache_beam.transforms import window
@@ -38,7 +38,7 @@ class _LocateImages(beam.DoFn):
     def start_bundle(self):
         self._counted: tally.Tally = {}
 
-    def _member(self, found: Iterable[Tuple]) -> Tuple[Optional[Member], str, str]:
+    def _member(self, found: Iterable[tuple]) -> tuple[Member | None, str, str]:
         """Returns the member that a name stands for, or None with a reject's reason and detail."""
         found = [Member(*one) for one in found]
         if not found:
@@ -89,22 +89,22 @@ def locate(pipeline, shards: TarShards, usable, scans, rows_per_group: int):
     Returns:
         `(group, (SHA-256 as 32 bytes, Candidate))`, with rejects and tallies as further outputs.
     """
-    rows = usable | "RowsByName" >> beam.FlatMap(_by_name).with_output_types(Tuple[str, row_checks.Candidate])
+    rows = usable | "RowsByName" >> beam.FlatMap(_by_name).with_output_types(tuple[str, row_checks.Candidate])
     found = (
         pipeline
         | "Shards" >> beam.Create(range(len(shards.names)))
-        | "IndexShards" >> beam.ParDo(_IndexShard(shards)).with_output_types(Tuple[str, Tuple])
+        | "IndexShards" >> beam.ParDo(_IndexShard(shards)).with_output_types(tuple[str, tuple])
     )
     return (
         (rows, found)
         | "JoinByName" >> beam.CoGroupByKey()
         | "LocateImages"
         >> beam.ParDo(_LocateImages(shards, rows_per_group), scans)
-        .with_output_types(Tuple[int, Tuple[bytes, row_checks.Candidate]])
+        .with_output_types(tuple[int, tuple[bytes, row_checks.Candidate]])
         .with_outputs(row_checks.REJECTED, row_checks.TALLY, main="hashed")
     )
 
 
-def _by_name(rows: List[row_checks.Candidate]) -> Iterator[Tuple[str, row_checks.Candidate]]:
+def _by_name(rows: list[row_checks.Candidate]) -> Iterator[tuple[str, row_checks.Candidate]]:
     for row in rows:
         yield posixpath.normpath(row.file_name), row

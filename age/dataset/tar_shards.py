@@ -9,7 +9,8 @@ import hashlib
 import logging
 import posixpath
 import tarfile
-from typing import Iterator, List, NamedTuple, Tuple
+from collections.abc import Iterator
+from typing import NamedTuple
 
 from age import storage
 from age.dataset import image_folder
@@ -44,7 +45,7 @@ class Member(NamedTuple):
     problem: str
 
 
-def find(data_dir: str) -> List[str]:
+def find(data_dir: str) -> list[str]:
     """Returns the names of the tar shards in a data directory, sorted; none where its images are loose files.
 
     Raises:
@@ -75,7 +76,7 @@ class TarShards:
         names: its shards.
     """
 
-    def __init__(self, data_dir: str, names: List[str]):
+    def __init__(self, data_dir: str, names: list[str]):
         self._data_dir = data_dir
         self.names = names
         self.is_remote = storage.is_remote(data_dir)
@@ -146,7 +147,7 @@ def _infos(path: str, file) -> Iterator[tarfile.TarInfo]:
         raise BadInput(f"{path}: not a whole tar file: {error}. Expected a plain .tar of images; fetch it again.") from error
 
 
-def members(path: str, shard: int) -> Iterator[Tuple[str, Member]]:
+def members(path: str, shard: int) -> Iterator[tuple[str, Member]]:
     """Yields the members of a shard under each name that a row may give them, in one pass.
 
     Args:

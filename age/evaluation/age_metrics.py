@@ -1,7 +1,7 @@
 """TFMA metrics for ages that TFMA does not bring: bias and cumulative score."""
 
 import math
-from typing import Iterable, Optional
+from collections.abc import Iterable
 
 import apache_beam as beam
 from tensorflow_model_analysis.metrics import metric_types, metric_util
@@ -82,7 +82,7 @@ def _computations(combine_fn):
         eval_config=None,
         model_name: str = "",
         output_name: str = "",
-        sub_key: Optional[metric_types.SubKey] = None,
+        sub_key: metric_types.SubKey | None = None,
         aggregation_type=None,
         class_weights=None,
         example_weighted: bool = False,

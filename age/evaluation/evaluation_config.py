@@ -1,7 +1,7 @@
 """Makes TFMA's evaluation configuration: metrics, thresholds and slices."""
 
 import json
-from typing import Dict, Iterable, List, Optional
+from collections.abc import Iterable
 
 from tensorflow_model_analysis.proto import config_pb2
 
@@ -11,7 +11,7 @@ from schemas import features
 SIGNATURE = "serving_examples"
 
 
-def _metric(name: str, class_name: str, module: Optional[str] = None) -> config_pb2.MetricConfig:
+def _metric(name: str, class_name: str, module: str | None = None) -> config_pb2.MetricConfig:
     return config_pb2.MetricConfig(class_name=class_name, module=module or "", config=json.dumps({"name": name}))
 
 
@@ -20,7 +20,7 @@ def make(
     min_examples: int,
     max_regression: float,
     slice_attributes: Iterable[str],
-    slice_ceilings: Dict[str, float],
+    slice_ceilings: dict[str, float],
 ) -> config_pb2.EvalConfig:
     """Returns the evaluation configuration.
 
@@ -48,11 +48,7 @@ def make(
 
     own = age_metrics.__name__
     config = config_pb2.EvalConfig(
-        model_specs=[
-            config_pb2.ModelSpec(
-                signature_name=SIGNATURE, label_key=features.AGE, prediction_key=features.AGE
-            )
-        ],
+        model_specs=[config_pb2.ModelSpec(signature_name=SIGNATURE, label_key=features.AGE, prediction_key=features.AGE)],
         metrics_specs=[
             config_pb2.MetricsSpec(
                 metrics=[
@@ -72,8 +68,8 @@ def make(
 
 
 def attributes_to_slice_by(
-    attributes: List[str], wanted: Optional[List[str]], unique_values: Dict[str, int], max_values: int
-) -> List[str]:
+    attributes: list[str], wanted: list[str] | None, unique_values: dict[str, int], max_values: int
+) -> list[str]:
     """Returns the attribute columns to slice by.
 
     Args:

@@ -1,7 +1,6 @@
 """Reads what TFMA wrote: metrics by slice, and why a model was not blessed."""
 
 import dataclasses
-from typing import Dict, List, Optional
 
 import tensorflow_model_analysis as tfma
 
@@ -29,11 +28,11 @@ class EvaluationResult:
         reasons: a sentence for each one that was not.
     """
 
-    metrics: Dict[str, float]
-    champion_metrics: Optional[Dict[str, float]]
-    slices: List[Dict]
+    metrics: dict[str, float]
+    champion_metrics: dict[str, float] | None
+    slices: list[dict]
     validation_ok: bool
-    reasons: List[str]
+    reasons: list[str]
 
 
 def _value(metric_value) -> float:
@@ -83,8 +82,8 @@ def _sentence(failure, where, champion_metrics, count: float) -> str:
 
 def read(evaluation_dir: str) -> EvaluationResult:
     """Reads the evaluation that TFMA wrote into `evaluation_dir`."""
-    by_slice: Dict = {}
-    champion_metrics: Dict[str, float] = {}
+    by_slice: dict = {}
+    champion_metrics: dict[str, float] = {}
     for measured in tfma.load_metrics(evaluation_dir):
         where = _slice_of(measured.slice_key)
         metrics = by_slice.setdefault(where, {})

@@ -33,10 +33,6 @@ def custom_extractors(eval_shared_model, eval_config, tensor_adapter_config):
             tensor_adapter_config=tensor_adapter_config,
         )
     )
-    slicing = next(
-        number for number, stage in enumerate(extractors) if stage.stage_name == "ExtractUnbatchedInputs"
-    )
-    ours = extractor.Extractor(
-        stage_name="AfterPredicting", ptransform=_AfterPredicting(predictions_writer.destination())
-    )
+    slicing = next(number for number, stage in enumerate(extractors) if stage.stage_name == "ExtractUnbatchedInputs")
+    ours = extractor.Extractor(stage_name="AfterPredicting", ptransform=_AfterPredicting(predictions_writer.destination()))
     return [*extractors[:slicing], ours, *extractors[slicing:]]

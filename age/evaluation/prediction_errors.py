@@ -1,6 +1,6 @@
 """What the predictions of the test photographs say beyond TFMA's metrics: how sure the MAE is, and where it is worst."""
 
-from typing import Any, Dict, List, Optional
+from typing import Any
 
 import numpy as np
 
@@ -17,7 +17,7 @@ BOOTSTRAP = "percentile bootstrap"
 NORMAL = "normal approximation"
 
 
-def mae_interval(errors: np.ndarray) -> Optional[Dict[str, Any]]:
+def mae_interval(errors: np.ndarray) -> dict[str, Any] | None:
     """Returns a confidence interval of the mean absolute error.
 
     Up to 50,000 photographs it is the percentile bootstrap (Efron and Tibshirani, An Introduction to the Bootstrap, 1993,
@@ -62,7 +62,7 @@ def _resampled_means(values: np.ndarray) -> np.ndarray:
     return np.concatenate(means)
 
 
-def mean_age_mae(predictions: Predictions, mean_training_age: Optional[float]) -> Optional[float]:
+def mean_age_mae(predictions: Predictions, mean_training_age: float | None) -> float | None:
     """Returns the MAE, years, of answering every photograph with the mean age of the training split."""
     if not len(predictions.real_age) or mean_training_age is None:
         return None
@@ -87,7 +87,7 @@ class SliceErrors:
         return self.errors[codes == values.index(value)] if value in values else self.errors[:0]
 
 
-def with_intervals(slices: List[Dict[str, Any]], errors: SliceErrors) -> List[Dict[str, Any]]:
+def with_intervals(slices: list[dict[str, Any]], errors: SliceErrors) -> list[dict[str, Any]]:
     """Returns the slices, each that is not small with its `mae_interval`."""
     return [
         entry if entry["small"] else {**entry, "mae_interval": mae_interval(errors.of(entry["feature"], entry["value"]))}
@@ -101,7 +101,7 @@ def _named(feature: str, value: str) -> str:
     return f"{feature} {value or '(blank)'}"
 
 
-def weakest_slices(slices: List[Dict[str, Any]], mae: float) -> List[str]:
+def weakest_slices(slices: list[dict[str, Any]], mae: float) -> list[str]:
     """Names the slices whose error is clearly above the whole, worst first; small slices are never judged.
 
     Clearly means that the slice's whole confidence interval lies above the MAE of all test photographs.

@@ -7,7 +7,8 @@ import array
 import csv
 import dataclasses
 import io
-from typing import Dict, Iterable, Iterator, List, NamedTuple, Sequence, Tuple
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -24,7 +25,7 @@ class Row(NamedTuple):
     sha256: str
     real_age: float
     predicted_age: float
-    attributes: Tuple[str, ...]
+    attributes: tuple[str, ...]
 
     @property
     def error(self) -> float:
@@ -43,7 +44,7 @@ class Predictions:
 
     real_age: np.ndarray
     predicted_age: np.ndarray
-    attributes: Dict[str, Tuple[List[str], np.ndarray]]
+    attributes: dict[str, tuple[list[str], np.ndarray]]
 
 
 def header(attributes: Sequence[str]) -> str:
@@ -93,7 +94,7 @@ def read(path: str, attributes: Sequence[str]) -> Predictions:
     """
     real, predicted = array.array("d"), array.array("d")
     codes = [array.array("i") for _ in attributes]
-    values: List[Dict[str, int]] = [{} for _ in attributes]
+    values: list[dict[str, int]] = [{} for _ in attributes]
     for row in rows(path):
         real.append(row.real_age)
         predicted.append(row.predicted_age)
@@ -103,7 +104,6 @@ def read(path: str, attributes: Sequence[str]) -> Predictions:
         real_age=np.frombuffer(real, dtype=np.float64),
         predicted_age=np.frombuffer(predicted, dtype=np.float64),
         attributes={
-            name: (list(values[place]), np.frombuffer(codes[place], dtype=np.int32))
-            for place, name in enumerate(attributes)
+            name: (list(values[place]), np.frombuffer(codes[place], dtype=np.int32)) for place, name in enumerate(attributes)
         },
     )

@@ -4,7 +4,7 @@ import contextlib
 import contextvars
 import dataclasses
 import os
-from typing import Iterable, Iterator, List, Optional, Tuple
+from collections.abc import Iterable, Iterator
 
 import apache_beam as beam
 import numpy as np
@@ -35,7 +35,7 @@ class Destination:
     """
 
     directory: str
-    attributes: Tuple[str, ...]
+    attributes: tuple[str, ...]
     parts: int
 
     def part_path(self, part: int) -> str:
@@ -44,16 +44,16 @@ class Destination:
 
 # TFX's Evaluator calls `custom_extractors` with three arguments of its own choice and no room for another. The destination
 # is needed while it builds the Beam pipeline, which happens in this thread; the workers get it inside the DoFn.
-_destination: contextvars.ContextVar[Optional[Destination]] = contextvars.ContextVar("destination", default=None)
+_destination: contextvars.ContextVar[Destination | None] = contextvars.ContextVar("destination", default=None)
 
 
-def destination() -> Optional[Destination]:
+def destination() -> Destination | None:
     """Returns where the evaluation that is being built should write predictions; None for nowhere."""
     return _destination.get()
 
 
 @contextlib.contextmanager
-def writing_predictions(directory: str, attributes: List[str], pictures: int) -> Iterator[None]:
+def writing_predictions(directory: str, attributes: list[str], pictures: int) -> Iterator[None]:
     """Has the evaluation that runs inside write `predictions.csv` into `directory`.
 
     Args:
@@ -76,7 +76,7 @@ def writing_predictions(directory: str, attributes: List[str], pictures: int) ->
         storage.remove_file(path)
 
 
-def _texts(values: Optional[np.ndarray], count: int) -> List[str]:
+def _texts(values: np.ndarray | None, count: int) -> list[str]:
     if values is None:
         return [""] * count
     flat = np.asarray(values, dtype=object).reshape(-1)
@@ -91,7 +91,7 @@ def _candidate_ages(predictions) -> np.ndarray:
     return np.asarray(predictions).reshape(-1)
 
 
-def _rows_by_part(extracts, to: Destination) -> Iterator[Tuple[int, Tuple[str, str]]]:
+def _rows_by_part(extracts, to: Destination) -> Iterator[tuple[int, tuple[str, str]]]:
     """Yields `(part, (hash, line))` for each photograph of a batch of extracts."""
     named = extracts[constants.FEATURES_KEY]
     predicted = _candidate_ages(extracts[constants.PREDICTIONS_KEY])
@@ -109,7 +109,7 @@ def _rows_by_part(extracts, to: Destination) -> Iterator[Tuple[int, Tuple[str, s
         yield place, (sha256, predictions_file.line(fields))
 
 
-def _write_part(part: Tuple[int, Iterable[Tuple[str, str]]], to: Destination) -> None:
+def _write_part(part: tuple[int, Iterable[tuple[str, str]]], to: Destination) -> None:
     number, rows = part
     # A worker that does this again writes the same file.
     storage.write_text(to.part_path(number), "".join(line for _, line in sorted(rows)))

@@ -1,7 +1,6 @@
 """What a model must reach: the `evaluator` section of the configuration."""
 
 import re
-from typing import Dict, List, Optional
 
 import pydantic
 
@@ -27,10 +26,10 @@ class EvaluatorSettings(pydantic.BaseModel):
     max_mae: float = pydantic.Field(8.0, gt=0)
     min_examples: int = pydantic.Field(100, ge=1)
     max_regression: float = pydantic.Field(0.25, ge=0)
-    slice_attributes: Optional[List[str]] = None
+    slice_attributes: list[str] | None = None
     max_slice_values: int = pydantic.Field(30, ge=1)
     min_slice_examples: int = pydantic.Field(30, ge=1)
-    slice_ceilings: Dict[str, pydantic.PositiveFloat] = {}
+    slice_ceilings: dict[str, pydantic.PositiveFloat] = {}
 
     @pydantic.field_validator("slice_ceilings")
     @classmethod

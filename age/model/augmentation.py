@@ -23,9 +23,7 @@ def augmenter(settings: Augmentation, seed: int) -> keras.Sequential:
     if settings.zoom:
         layers.append(keras.layers.RandomZoom(settings.zoom, fill_mode="nearest", seed=seed + 2))
     if settings.shift:
-        layers.append(
-            keras.layers.RandomTranslation(settings.shift, settings.shift, fill_mode="nearest", seed=seed + 3)
-        )
+        layers.append(keras.layers.RandomTranslation(settings.shift, settings.shift, fill_mode="nearest", seed=seed + 3))
     if settings.brightness:
         layers.append(keras.layers.RandomBrightness(settings.brightness, value_range=(0, 255), seed=seed + 4))
     if settings.contrast:

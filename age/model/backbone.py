@@ -2,7 +2,7 @@
 
 import dataclasses
 import os
-from typing import Callable, List, Optional, Set
+from collections.abc import Callable
 
 import keras
 from absl import logging
@@ -56,23 +56,23 @@ FAMILIES = {
 }
 
 
-def _layers_with_weights(network) -> List[str]:
+def _layers_with_weights(network) -> list[str]:
     return [layer.name for layer in network.layers if layer.weights]
 
 
-def _layers_in_file(path: str) -> Optional[Set[str]]:
+def _layers_in_file(path: str) -> set[str] | None:
     """Returns the names of the layers with weights in a legacy Keras `.h5` file, or None for another layout."""
     import h5py
 
     with h5py.File(path, "r") as file:
-        group = file["model_weights"] if "model_weights" in file else file
+        group = file.get("model_weights", file)
         if "layer_names" not in group.attrs:
             return None
         names = [name.decode() if isinstance(name, bytes) else name for name in group.attrs["layer_names"]]
         return {name for name in names if len(group[name].attrs.get("weight_names", ()))}
 
 
-def _load_file(network, path: str, partial: bool) -> Set[str]:
+def _load_file(network, path: str, partial: bool) -> set[str]:
     """Loads a weights file; returns the names of the layers that it lacks."""
     if not os.path.isfile(path):
         raise BadInput(
@@ -172,7 +172,7 @@ def build(name: str, image_size: int, weights: str, weights_partial: bool, freez
         BadInput: weights that can't be had or don't fit, an unknown layer, or a frozen layer without weights.
     """
     family, input_shape = FAMILIES[name], (image_size, image_size, 3)
-    missing: Set[str] = set()
+    missing: set[str] = set()
     if weights == WEIGHTS_IMAGENET:
         network = _load_imagenet(family, input_shape)
     else:
@@ -201,6 +201,4 @@ def build(name: str, image_size: int, weights: str, weights_partial: bool, freez
 
 def preprocess(images, name: str):
     """Turns pixels (0 to 255, RGB) into what the backbone wants."""
-    return keras.applications.imagenet_utils.preprocess_input(
-        images, data_format="channels_last", mode=FAMILIES[name].mode
-    )
+    return keras.applications.imagenet_utils.preprocess_input(images, data_format="channels_last", mode=FAMILIES[name].mode)

@@ -1,7 +1,6 @@
 """Reads the examples that FaceExampleGen wrote, however many files they are in."""
 
 import dataclasses
-from typing import Dict, List
 
 import numpy as np
 import tensorflow as tf
@@ -35,7 +34,7 @@ class Labels:
         return len(self.ages)
 
 
-def _paths(file_patterns: List[str]) -> List[str]:
+def _paths(file_patterns: list[str]) -> list[str]:
     return sorted(path for pattern in file_patterns for path in tf.io.gfile.glob(pattern))
 
 
@@ -50,7 +49,7 @@ def _interleaved(paths: tf.data.Dataset) -> tf.data.Dataset:
     )
 
 
-def _records(file_patterns: List[str]) -> tf.data.Dataset:
+def _records(file_patterns: list[str]) -> tf.data.Dataset:
     return _interleaved(tf.data.Dataset.from_tensor_slices(tf.constant(_paths(file_patterns), tf.string)))
 
 
@@ -58,7 +57,7 @@ def _digests(hexadecimal: np.ndarray) -> np.ndarray:
     return np.frombuffer(bytes.fromhex(b"".join(hexadecimal).decode()), _DIGEST)
 
 
-def read_labels(file_patterns: List[str]) -> Labels:
+def read_labels(file_patterns: list[str]) -> Labels:
     """Reads ages and content hashes of a split, without decoding any image.
 
     Raises:
@@ -82,11 +81,11 @@ def read_labels(file_patterns: List[str]) -> Labels:
     return Labels(sha256=digests[order], ages=np.concatenate(ages)[order], rank=rank)
 
 
-def _decoded(example: Dict[str, tf.Tensor], image_size: int) -> tf.Tensor:
+def _decoded(example: dict[str, tf.Tensor], image_size: int) -> tf.Tensor:
     return image_decoding.decode_to_square(example[features.IMAGE_ENCODED], image_size)
 
 
-def decoded_images(file_patterns: List[str], image_size: int, batch_size: int) -> tf.data.Dataset:
+def decoded_images(file_patterns: list[str], image_size: int, batch_size: int) -> tf.data.Dataset:
     """Returns batches of images as the network sees them, uint8 `[n, image_size, image_size, 3]`, in stored order."""
     wanted = {features.IMAGE_ENCODED: tf.io.FixedLenFeature([], tf.string)}
 
@@ -99,7 +98,7 @@ def decoded_images(file_patterns: List[str], image_size: int, batch_size: int) -
 
 
 def streamed_batches(
-    file_patterns: List[str], count: int, image_size: int, batch_size: int, shuffle_seed: int = None
+    file_patterns: list[str], count: int, image_size: int, batch_size: int, shuffle_seed: int | None = None
 ) -> tf.data.Dataset:
     """Returns batches of images and ages as they come from the files: memory does not grow with their number.
 

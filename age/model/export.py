@@ -48,9 +48,7 @@ class AgeServing(tf.Module):
         ages = tf.TensorArray(tf.float32, size=0, dynamic_size=True, infer_shape=False, element_shape=[None])
         number = tf.constant(0)
         while number * _CHUNK < count:
-            images, readable = image_decoding.decode_batch(
-                encoded[number * _CHUNK : (number + 1) * _CHUNK], self._image_size
-            )
+            images, readable = image_decoding.decode_batch(encoded[number * _CHUNK : (number + 1) * _CHUNK], self._image_size)
             predicted = tf.reshape(self._network(tf.cast(images, tf.float32), training=False), [-1])
             ages = ages.write(number, tf.where(readable, predicted, float("nan")))
             number += 1

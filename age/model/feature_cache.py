@@ -12,7 +12,7 @@ import json
 import os
 import shutil
 import time
-from typing import List, Optional, Sequence, Tuple
+from collections.abc import Sequence
 
 import keras
 import numpy as np
@@ -41,7 +41,7 @@ class Source:
         views: views of each image.
     """
 
-    file_patterns: List[str]
+    file_patterns: list[str]
     labels: example_reading.Labels
     views: int
 
@@ -116,7 +116,7 @@ class _Progress:
             logging.info("%d of %d images, %.0f images/s", done, self._count, done / (now - self._started))
 
 
-def _doing(stem: Optional[keras.Model], views: int, needed: int) -> str:
+def _doing(stem: keras.Model | None, views: int, needed: int) -> str:
     what = "Decoding" if stem is None else "Computing the features of"
     many = f", {views} views each" if views > 1 else ""
     size = f"{needed / 1e9:.2f} GB" if needed >= 1e9 else f"{needed / 1e6:.1f} MB"
@@ -127,7 +127,7 @@ def _doing(stem: Optional[keras.Model], views: int, needed: int) -> str:
 class _Array:
     """The shape and type of what is kept of a split."""
 
-    shape: Tuple[int, ...]
+    shape: tuple[int, ...]
     dtype: type
 
     @property
@@ -135,13 +135,13 @@ class _Array:
         return int(np.prod(self.shape, dtype=np.int64)) * np.dtype(self.dtype).itemsize
 
 
-def _array(stem: Optional[keras.Model], settings: TrainerSettings, source: Source) -> _Array:
+def _array(stem: keras.Model | None, settings: TrainerSettings, source: Source) -> _Array:
     if stem is None:
         return _Array((len(source.labels), source.views, settings.image_size, settings.image_size, 3), np.uint8)
     return _Array((len(source.labels), source.views, *stem.output.shape[1:]), np.float16)
 
 
-def _compute(path: str, stem: Optional[keras.Model], settings: TrainerSettings, source: Source) -> None:
+def _compute(path: str, stem: keras.Model | None, settings: TrainerSettings, source: Source) -> None:
     wanted, labels, views = _array(stem, settings, source), source.labels, source.views
     logging.info("Computing %d view(s) of %d images once: %.2f GB in %s", views, len(labels), wanted.nbytes / 1e9, path)
 
@@ -156,9 +156,7 @@ def _compute(path: str, stem: Optional[keras.Model], settings: TrainerSettings, 
             if stem is None:
                 array[ranks, number] = images.numpy()
             else:
-                seen = augmentation.view(
-                    tf.cast(images, tf.float32), number, random_views, settings.augmentation
-                )
+                seen = augmentation.view(tf.cast(images, tf.float32), number, random_views, settings.augmentation)
                 array[ranks, number] = forward(seen).numpy()
         done += len(images)
         told.update(done)
@@ -168,11 +166,11 @@ def _compute(path: str, stem: Optional[keras.Model], settings: TrainerSettings, 
 
 def cached_splits(
     directory: str,
-    stem: Optional[keras.Model],
+    stem: keras.Model | None,
     stem_digest: str,
     settings: TrainerSettings,
     sources: Sequence[Source],
-) -> List[CachedSplit]:
+) -> list[CachedSplit]:
     """Returns the features of splits, computing what is not on disk yet.
 
     Args:
@@ -186,9 +184,7 @@ def cached_splits(
         BadInput: the disk is too small for all of them; said before anything is computed.
     """
     os.makedirs(directory, exist_ok=True)
-    paths = [
-        os.path.join(directory, f"{_key(stem_digest, settings, source.views, source.labels)}.npy") for source in sources
-    ]
+    paths = [os.path.join(directory, f"{_key(stem_digest, settings, source.views, source.labels)}.npy") for source in sources]
     _forget_old_caches(directory, keep=paths)
     missing = {path: source for path, source in zip(paths, sources) if not os.path.exists(path)}
     if missing:

@@ -1,7 +1,7 @@
 """Feeds the trainable tail from the feature cache."""
 
 import os
-from typing import Iterator
+from collections.abc import Iterator
 
 import numpy as np
 import tensorflow as tf

@@ -2,7 +2,6 @@
 
 import dataclasses
 import hashlib
-from typing import Optional
 
 import keras
 
@@ -21,7 +20,7 @@ class AgeNetwork:
         whole: images to ages.
     """
 
-    stem: Optional[keras.Model]
+    stem: keras.Model | None
     tail: keras.Model
     whole: keras.Model
 

@@ -1,6 +1,6 @@
 """What can be chosen about training: the `trainer` section of the configuration."""
 
-from typing import Literal, Optional
+from typing import Literal
 
 import pydantic
 
@@ -97,5 +97,5 @@ class TrainerInputs(pydantic.BaseModel):
 
     settings: TrainerSettings
     feature_cache_dir: str
-    weights_digest: Optional[str] = None
+    weights_digest: str | None = None
     provenance: dict = {}

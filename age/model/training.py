@@ -153,7 +153,8 @@ def run_fn(fn_args) -> None:
                 "validation_examples": len(validation_labels),
                 "mean_age": float(ages.mean()),
                 "frozen_through": net.stem.layers[-1].output.name if net.stem is not None else None,
-                "feature_cache": cached and {
+                "feature_cache": cached
+                and {
                     "computed": any(split.computed for split in cached),
                     "views": views,
                     "bytes": sum(int(split.features.nbytes) for split in cached),

@@ -1,6 +1,6 @@
 """The charts of the report, each as an `<svg>` element; all ages and errors are in years."""
 
-from typing import Any, Dict, List, Optional
+from typing import Any
 
 import numpy as np
 
@@ -21,7 +21,7 @@ def _number(count: int) -> str:
     return f"{count:,}"
 
 
-def _rows_below_each_other(axes, labels: List[str]) -> None:
+def _rows_below_each_other(axes, labels: list[str]) -> None:
     axes.set_yticks(range(len(labels)), labels)
     axes.set_ylim(len(labels) - 0.4, -0.6)
     axes.tick_params(axis="y", length=0)
@@ -30,10 +30,10 @@ def _rows_below_each_other(axes, labels: List[str]) -> None:
 
 
 def mae_in_context(
-    metrics: Dict[str, Any],
-    max_mae: Optional[float],
-    champion: Optional[Dict[str, Any]],
-    mean_age_mae: Optional[float],
+    metrics: dict[str, Any],
+    max_mae: float | None,
+    champion: dict[str, Any] | None,
+    mean_age_mae: float | None,
 ) -> str:
     """Draws the MAE with its interval against what is allowed, the champion's, and that of always saying the mean age."""
     rows = [("this model", metrics["mae"], metrics.get("mae_interval"))]
@@ -67,7 +67,7 @@ def mae_in_context(
     return chart.svg
 
 
-def _mae_with_interval(axes, place: int, mae: float, interval: Optional[Dict[str, float]], small: bool) -> None:
+def _mae_with_interval(axes, place: int, mae: float, interval: dict[str, float] | None, small: bool) -> None:
     if interval:
         axes.plot([interval["low"], interval["high"]], [place, place], color=svg.FIRST, linewidth=2, solid_capstyle="butt")
     axes.plot(
@@ -86,14 +86,14 @@ def _allowed(axes, max_mae: float) -> None:
     axes.axvline(max_mae, color=svg.SECOND, linewidth=1.5, linestyle=(0, (2, 2)))
 
 
-def largest_of_slices(slices: List[Dict[str, Any]], metrics: Dict[str, Any]) -> float:
+def largest_of_slices(slices: list[dict[str, Any]], metrics: dict[str, Any]) -> float:
     """Returns the end of the scale on which all slices are drawn, years."""
     ends = [entry["mae"] for entry in [metrics, *slices] if entry["mae"] is not None]
     ends += [entry["mae_interval"]["high"] for entry in slices if entry.get("mae_interval")]
     return 1.05 * max(ends)
 
 
-def mae_by_slice(slices: List[Dict[str, Any]], metrics: Dict[str, Any], largest: float, name: str) -> str:
+def mae_by_slice(slices: list[dict[str, Any]], metrics: dict[str, Any], largest: float, name: str) -> str:
     """Draws the MAE of each slice of a feature, with its interval and number of photographs.
 
     A small slice is drawn hollow, without an interval.
@@ -194,7 +194,7 @@ def cumulative_score(score: error_curves.CumulativeScore) -> str:
     return chart.svg
 
 
-def training_curves(history: Dict[str, List[float]], best_epoch: Optional[int]) -> str:
+def training_curves(history: dict[str, list[float]], best_epoch: int | None) -> str:
     """Draws the MAE on training and validation split after each epoch, and marks the best epoch."""
     epochs = range(1, len(history["val_mae"]) + 1)
     with svg.drawing("training", "MAE by epoch on the training and validation split", 3.1) as chart:
@@ -213,7 +213,7 @@ def training_curves(history: Dict[str, List[float]], best_epoch: Optional[int]) 
     return chart.svg
 
 
-def histograms_by_split(histograms: Dict[str, Dict[str, Any]], quantity: str, name: str) -> str:
+def histograms_by_split(histograms: dict[str, dict[str, Any]], quantity: str, name: str) -> str:
     """Draws histograms of the splits below each other on one scale: splits differ in size, so in per cent of each.
 
     Args:
@@ -228,7 +228,9 @@ def histograms_by_split(histograms: Dict[str, Dict[str, Any]], quantity: str, na
         rows = chart.figure.subplots(len(splits), sharex=True, sharey=True, squeeze=False)[:, 0]
         for axes, split in zip(rows, splits):
             counts = np.asarray(histograms[split]["counts"], float)
-            axes.stairs(100 * counts / max(totals[split], 1), histograms[split]["edges"], fill=True, color=svg.FIRST, alpha=0.75)
+            axes.stairs(
+                100 * counts / max(totals[split], 1), histograms[split]["edges"], fill=True, color=svg.FIRST, alpha=0.75
+            )
             axes.set_title(f"{split}, n = {_number(totals[split])}")
             axes.grid(axis="x", visible=False)
         rows[0].set_ylim(bottom=0)

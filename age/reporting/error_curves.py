@@ -2,7 +2,6 @@
 
 import dataclasses
 import math
-from typing import List
 
 import numpy as np
 
@@ -43,8 +42,8 @@ class CumulativeScore:
         shares: float64[n], 0 to 1.
     """
 
-    years: List[int]
-    shares: List[float]
+    years: list[int]
+    shares: list[float]
 
 
 def cumulative_score(errors: np.ndarray) -> CumulativeScore:

@@ -1,7 +1,7 @@
 """Says what came of a run in one sentence."""
 
 import dataclasses
-from typing import Any, Dict, List, Optional
+from typing import Any
 
 from schemas.verdict import EXPLORE
 
@@ -27,17 +27,17 @@ class Headline:
     tone: str
 
 
-def years(value: Optional[float]) -> str:
+def years(value: float | None) -> str:
     return "not a number" if value is None else f"{value:.2f}"
 
 
-def _interval(interval: Optional[Dict[str, float]]) -> str:
+def _interval(interval: dict[str, float] | None) -> str:
     if not interval:
         return ""
     return f" ({100 * interval['confidence']:.0f} % interval {interval['low']:.2f} to {interval['high']:.2f})"
 
 
-def headline(verdict: Dict[str, Any]) -> Headline:
+def headline(verdict: dict[str, Any]) -> Headline:
     """Returns the headline of a verdict (see `schemas.verdict`), all of whose keys are there."""
     data, metrics, reasons = verdict["data"], verdict["metrics"], verdict["reasons"]
     if verdict["kind"] == EXPLORE:
@@ -61,7 +61,7 @@ def headline(verdict: Dict[str, Any]) -> Headline:
     return Headline(question, "Yes", f"Blessed. {measured}".strip(), YES)
 
 
-def comparisons(verdict: Dict[str, Any]) -> List[str]:
+def comparisons(verdict: dict[str, Any]) -> list[str]:
     """Returns what the MAE means, in sentences: against the threshold, the champion, and always saying the mean age."""
     metrics = verdict["metrics"]
     if not metrics or metrics["mae"] is None:
@@ -70,7 +70,9 @@ def comparisons(verdict: Dict[str, Any]) -> List[str]:
     allowed = verdict["thresholds"].get("max_mae")
     if allowed is not None:
         above = mae > allowed
-        said.append(f"That is {abs(mae - allowed):.2f} years {'above' if above else 'below'} the largest error allowed, {allowed:g}.")
+        said.append(
+            f"That is {abs(mae - allowed):.2f} years {'above' if above else 'below'} the largest error allowed, {allowed:g}."
+        )
         if interval and interval["low"] <= allowed <= interval["high"]:
             said.append(
                 "The interval reaches over that limit: another draw of test photographs could have ended the other way."

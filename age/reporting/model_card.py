@@ -6,7 +6,7 @@ It says nothing about any one person: no file names, no paths, no photographs, a
 import os
 import re
 from collections import Counter
-from typing import Any, Dict, Optional
+from typing import Any
 
 import markupsafe
 
@@ -24,7 +24,7 @@ def _literal(text: Any, limit: int = 80) -> str:
     return str(markupsafe.escape(_SPECIAL.sub(r"\\\1", plain(str(text), limit).strip())))
 
 
-def render(made: Dict[str, Any]) -> str:
+def render(made: dict[str, Any]) -> str:
     """Returns the model card of a verdict with metrics, as Markdown."""
     shown = plain_throughout(page.completed(made))
     environment = page.environment()
@@ -38,7 +38,7 @@ def render(made: Dict[str, Any]) -> str:
     )
 
 
-def write(made: Dict[str, Any]) -> Optional[str]:
+def write(made: dict[str, Any]) -> str | None:
     """Writes the model card into the pushed model, unless it has one.
 
     A model that comes from the cache keeps the card of the run that pushed it.

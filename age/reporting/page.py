@@ -3,7 +3,7 @@
 import csv
 import json
 import os
-from typing import Any, Dict, List, Optional
+from typing import Any
 
 import jinja2
 import markupsafe
@@ -60,32 +60,32 @@ _DATA_KEYS = {
 }
 
 
-def _with_every_key(content: Dict[str, Any], keys: Dict[str, Any]) -> Dict[str, Any]:
+def _with_every_key(content: dict[str, Any], keys: dict[str, Any]) -> dict[str, Any]:
     """Fills in what a verdict that is older than this page lacks."""
     known = {key: content[key] for key in keys if content.get(key) is not None}
     return {**content, **keys, **known}
 
 
-def completed(made: Dict[str, Any]) -> Dict[str, Any]:
+def completed(made: dict[str, Any]) -> dict[str, Any]:
     """Returns a verdict with every key that the templates name, also where it was written before they knew of it."""
     whole = _with_every_key(made, _KEYS)
     whole["data"] = _with_every_key(whole["data"], _DATA_KEYS)
     return whole
 
 
-def _percent(value: Optional[float], digits: int = 1) -> str:
+def _percent(value: float | None, digits: int = 1) -> str:
     return "not a number" if value is None else f"{100 * value:.{digits}f} %"
 
 
-def _signed(value: Optional[float]) -> str:
+def _signed(value: float | None) -> str:
     return "not a number" if value is None else f"{value:+.2f}"
 
 
-def _count(value: Optional[int]) -> str:
+def _count(value: int | None) -> str:
     return "" if value is None else f"{value:,}"
 
 
-def _duration(seconds: Optional[float]) -> str:
+def _duration(seconds: float | None) -> str:
     if seconds is None:
         return ""
     if seconds < 0.1:
@@ -125,14 +125,14 @@ def environment() -> jinja2.Environment:
     return made
 
 
-def _by_feature(slices: List[Dict[str, Any]]) -> Dict[str, List[Dict[str, Any]]]:
-    grouped: Dict[str, List[Dict[str, Any]]] = {}
+def _by_feature(slices: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    grouped: dict[str, list[dict[str, Any]]] = {}
     for entry in slices:
         grouped.setdefault(entry["feature"], []).append(entry)
     return grouped
 
 
-def _read_predictions(path: Optional[str]):
+def _read_predictions(path: str | None):
     """Returns the predictions, None where there are none, and what to say when they should be there and are not."""
     if not path:
         return None, None
@@ -142,15 +142,13 @@ def _read_predictions(path: Optional[str]):
         return None, f"The predictions can't be read ({plain(str(error), 300)}): their charts are left out."
 
 
-def _charts(made: Dict[str, Any], predicted: Optional[predictions.Predictions]) -> Dict[str, Any]:
-    drawn: Dict[str, Any] = {"slices": {}}
+def _charts(made: dict[str, Any], predicted: predictions.Predictions | None) -> dict[str, Any]:
+    drawn: dict[str, Any] = {"slices": {}}
     metrics = made["metrics"]
     if metrics and metrics["mae"] is not None:
         champion = made["champion"]
         compared = champion if champion and champion["metrics"] and champion["metrics"]["mae"] is not None else None
-        drawn["context"] = charts.mae_in_context(
-            metrics, made["thresholds"].get("max_mae"), compared, made["mean_age_mae"]
-        )
+        drawn["context"] = charts.mae_in_context(metrics, made["thresholds"].get("max_mae"), compared, made["mean_age_mae"])
         largest = charts.largest_of_slices(made["slices"], metrics)
         for place, (feature, slices) in enumerate(_by_feature(made["slices"]).items()):
             if place <= _MAX_CHARTED_ATTRIBUTES:
@@ -176,12 +174,12 @@ def _charts(made: Dict[str, Any], predicted: Optional[predictions.Predictions]) 
     brightness = {split: data["brightness"][split] for split in features.SPLITS if data["brightness"].get(split)}
     if brightness:
         drawn["brightness"] = charts.histograms_by_split(brightness, "mean brightness, 0 black to 1 white", "brightness")
-    return {
-        name: markupsafe.Markup(chart) if isinstance(chart, str) else chart for name, chart in drawn.items()
-    } | {"slices": {feature: markupsafe.Markup(chart) for feature, chart in drawn["slices"].items()}}
+    return {name: markupsafe.Markup(chart) if isinstance(chart, str) else chart for name, chart in drawn.items()} | {
+        "slices": {feature: markupsafe.Markup(chart) for feature, chart in drawn["slices"].items()}
+    }
 
 
-def _faces(made: Dict[str, Any], predicted: Optional[predictions.Predictions]) -> Dict[str, Any]:
+def _faces(made: dict[str, Any], predicted: predictions.Predictions | None) -> dict[str, Any]:
     """Returns the thumbnails, or why there are none."""
     allowed = ((made["configuration"] or {}).get("report") or {}).get("faces") is True
     examples = made["paths"].get("examples")
@@ -196,12 +194,12 @@ def _faces(made: Dict[str, Any], predicted: Optional[predictions.Predictions]) -
     return {**nothing, "by_sha256": cut.by_sha256, "across_ages": cut.across_ages}
 
 
-def _published(paths: Dict[str, Optional[str]]) -> Dict[str, Optional[str]]:
+def _published(paths: dict[str, str | None]) -> dict[str, str | None]:
     """Returns paths as others know them; a step on Kubeflow reads copies."""
     return {name: path and storage.published_uri(path) for name, path in paths.items()}
 
 
-def render(made: Dict[str, Any]) -> str:
+def render(made: dict[str, Any]) -> str:
     """Returns the page of a verdict: one file that needs nothing else and asks for nothing.
 
     What a verdict lacks is left out, so that old ones can be shown too. Besides the verdict it reads the files that
@@ -214,27 +212,33 @@ def render(made: Dict[str, Any]) -> str:
     predicted, predictions_problem = _read_predictions(raw["paths"].get("predictions"))
     faces = _faces(raw, predicted)
     shown = plain_throughout({**raw, "paths": _published(raw["paths"])})
-    return environment().get_template(_TEMPLATE).render(
-        verdict=shown,
-        headline=headline.headline(shown),
-        comparisons=headline.comparisons(shown),
-        slices=_by_feature(shown["slices"]),
-        charts=_charts(shown, predicted),
-        predictions=predicted,
-        predictions_problem=predictions_problem,
-        faces=faces,
-        max_points=charts.MAX_POINTS,
-        per_decade=thumbnails.PER_DECADE,
-        reproduce=reproduction.command(raw["configuration"], _VERBS.get(raw["kind"], "run")) if raw["configuration"] else None,
-        splits=features.SPLITS,
-        decade=features.AGE_DECADE,
-        rejects_file=data_facts.REJECTS_FILE if raw["paths"].get("rejects") else None,
-        model_card_file=MODEL_CARD_FILE if raw["paths"].get("model_card") else None,
-        blessing_file=verdict.BLESSING_FILE,
+    return (
+        environment()
+        .get_template(_TEMPLATE)
+        .render(
+            verdict=shown,
+            headline=headline.headline(shown),
+            comparisons=headline.comparisons(shown),
+            slices=_by_feature(shown["slices"]),
+            charts=_charts(shown, predicted),
+            predictions=predicted,
+            predictions_problem=predictions_problem,
+            faces=faces,
+            max_points=charts.MAX_POINTS,
+            per_decade=thumbnails.PER_DECADE,
+            reproduce=reproduction.command(raw["configuration"], _VERBS.get(raw["kind"], "run"))
+            if raw["configuration"]
+            else None,
+            splits=features.SPLITS,
+            decade=features.AGE_DECADE,
+            rejects_file=data_facts.REJECTS_FILE if raw["paths"].get("rejects") else None,
+            model_card_file=MODEL_CARD_FILE if raw["paths"].get("model_card") else None,
+            blessing_file=verdict.BLESSING_FILE,
+        )
     )
 
 
-def write(made: Dict[str, Any], *directories: str) -> None:
+def write(made: dict[str, Any], *directories: str) -> None:
     """Writes `report.html`, `blessing.json`, `rejects.csv` and `model_card.md` of a verdict into each directory.
 
     Args:

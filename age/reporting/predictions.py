@@ -3,7 +3,6 @@
 import array
 import dataclasses
 import random
-from typing import List
 
 import numpy as np
 
@@ -29,8 +28,8 @@ class Predictions:
     real_age: np.ndarray
     predicted_age: np.ndarray
     unanswered: int
-    worst: List[predictions_file.Row]
-    sample: List[predictions_file.Row]
+    worst: list[predictions_file.Row]
+    sample: list[predictions_file.Row]
 
     @property
     def errors(self) -> np.ndarray:
@@ -47,8 +46,8 @@ def read(path: str) -> Predictions:
     """
     real, predicted = array.array("d"), array.array("d")
     unanswered = 0
-    worst: List[predictions_file.Row] = []
-    sample: List[predictions_file.Row] = []
+    worst: list[predictions_file.Row] = []
+    sample: list[predictions_file.Row] = []
     draw = random.Random(_SEED)
     for row in predictions_file.rows(path):
         if not np.isfinite(row.predicted_age):

@@ -1,6 +1,6 @@
 """Says how to make a run again: one command with the whole configuration in it."""
 
-from typing import Any, Dict
+from typing import Any
 
 import yaml
 
@@ -8,7 +8,7 @@ _FILE = "run.yaml"
 _END = "END_OF_CONFIGURATION"
 
 
-def command(configuration: Dict[str, Any], verb: str = "run") -> str:
+def command(configuration: dict[str, Any], verb: str = "run") -> str:
     """Returns shell commands that write the configuration of a run to `run.yaml` and go by it.
 
     The configuration is given in full, so that a later version with other defaults does the same. It is ASCII, with every

@@ -5,7 +5,7 @@ import io
 import re
 import warnings
 import xml.etree.ElementTree as ElementTree
-from typing import Iterator, Optional, Tuple
+from collections.abc import Iterator
 
 # Colours that stand for the page's own, so that one drawing serves light, dark and print.
 INK = "#010101"
@@ -75,7 +75,7 @@ class Drawing:
 
 
 @contextlib.contextmanager
-def drawing(name: str, label: str, height: float, layout: Optional[str] = "constrained") -> Iterator[Drawing]:
+def drawing(name: str, label: str, height: float, layout: str | None = "constrained") -> Iterator[Drawing]:
     """Gives a figure to draw on, and turns it into SVG in the end.
 
         with drawing("errors", "Distribution of errors", 3) as chart:
@@ -157,7 +157,7 @@ def _for_the_page(content: bytes, name: str, label: str) -> str:
     return ElementTree.tostring(root, encoding="unicode")
 
 
-def _attributes(element) -> Tuple[Tuple[str, str], ...]:
+def _attributes(element) -> tuple[tuple[str, str], ...]:
     return tuple(element.attrib.items())
 
 

@@ -3,7 +3,7 @@
 import base64
 import dataclasses
 import hashlib
-from typing import Callable, Dict, Iterable, Iterator, List, Tuple
+from collections.abc import Callable, Iterable, Iterator
 
 from age import storage
 from schemas import features
@@ -41,8 +41,8 @@ class Thumbnails:
         across_ages: up to `PER_DECADE` faces of every decade of age, youngest first.
     """
 
-    by_sha256: Dict[str, str]
-    across_ages: List[Face]
+    by_sha256: dict[str, str]
+    across_ages: list[Face]
 
 
 def _cutter() -> Callable:
@@ -65,12 +65,12 @@ def _cutter() -> Callable:
     return cut_one
 
 
-def _split_files(examples: str, split: str) -> List[str]:
+def _split_files(examples: str, split: str) -> list[str]:
     directory = storage.join(examples, f"Split-{split}")
     return [storage.join(directory, name) for name in storage.list_directory(directory)]
 
 
-def _records(examples: str, split: str) -> Iterator[Dict]:
+def _records(examples: str, split: str) -> Iterator[dict]:
     """Yields the features of each example of a split."""
     import tensorflow as tf
 
@@ -90,7 +90,7 @@ class _AcrossAges:
 
     def __init__(self, cut_one: Callable):
         self._cut_one = cut_one
-        self._kept: Dict[int, List[Tuple[bytes, Face]]] = {}
+        self._kept: dict[int, list[tuple[bytes, Face]]] = {}
 
     def offer(self, example, sha256: str) -> None:
         age = example[features.AGE].float_list.value[0]
@@ -105,7 +105,7 @@ class _AcrossAges:
             kept.sort(key=lambda pair: pair[0])
             del kept[PER_DECADE:]
 
-    def faces(self) -> List[Face]:
+    def faces(self) -> list[Face]:
         return sorted((face for kept in self._kept.values() for _, face in kept), key=lambda face: face.age)
 
 

@@ -2,7 +2,7 @@
 
 import math
 import os
-from typing import Iterable, Iterator, Optional, Tuple
+from collections.abc import Iterable, Iterator
 
 from age.serving import serving_directory
 from schemas.bad_input import BadInput
@@ -22,7 +22,7 @@ def newest_model(serving_dir: str) -> str:
     return served[0].path
 
 
-def predict_ages(model_dir: str, paths: Iterable[str]) -> Iterator[Tuple[str, Optional[float], str]]:
+def predict_ages(model_dir: str, paths: Iterable[str]) -> Iterator[tuple[str, float | None, str]]:
     """Yields `(path, age in years or None, why not)` for each photograph.
 
     Args:

@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-from typing import List, Optional
 
 from age import storage
 
@@ -23,10 +22,10 @@ class ServedModel:
 
     version: int
     path: str
-    recipe: Optional[str]
+    recipe: str | None
 
 
-def _recipe(path: str) -> Optional[str]:
+def _recipe(path: str) -> str | None:
     try:
         provenance = json.loads(storage.read_bytes(storage.join(path, EXTRA_ASSETS, PROVENANCE_FILE)))
         return provenance.get("recipe")
@@ -34,7 +33,7 @@ def _recipe(path: str) -> Optional[str]:
         return None
 
 
-def served_models(serving_dir: str) -> List[ServedModel]:
+def served_models(serving_dir: str) -> list[ServedModel]:
     """Returns the complete versions in `serving_dir`, newest first; none when the directory does not exist.
 
     What is not named by a number or holds no SavedModel (such as a version that is just being copied) is passed over, as
@@ -48,7 +47,7 @@ def served_models(serving_dir: str) -> List[ServedModel]:
     return sorted(versions, key=lambda served: served.version, reverse=True)
 
 
-def champion(serving_dir: str, recipe: str) -> Optional[ServedModel]:
+def champion(serving_dir: str, recipe: str) -> ServedModel | None:
     """Returns the model that a candidate has to stand up to, or None when there is none.
 
     That is the newest version being served which was not made from the candidate's own recipe: a rerun with nothing

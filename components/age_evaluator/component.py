@@ -1,7 +1,5 @@
 """The declaration of AgeEvaluator."""
 
-from typing import Optional
-
 from tfx.dsl.components.base import base_beam_component, executor_spec
 from tfx.types import channel, component_spec, standard_artifacts
 
@@ -68,8 +66,8 @@ class AgeEvaluator(base_beam_component.BaseBeamComponent):
         schema: channel.BaseChannel,
         model: channel.BaseChannel,
         settings: EvaluatorSettings,
-        baseline_model: Optional[channel.BaseChannel] = None,
-        max_mae: Optional[float] = None,
+        baseline_model: channel.BaseChannel | None = None,
+        max_mae: float | None = None,
     ):
         super().__init__(
             AgeEvaluatorSpec(
@@ -81,9 +79,7 @@ class AgeEvaluator(base_beam_component.BaseBeamComponent):
                 max_mae=settings.max_mae if max_mae is None else max_mae,
                 min_examples=settings.min_examples,
                 max_regression=settings.max_regression,
-                slicing=settings.model_dump_json(
-                    include={"slice_attributes", "max_slice_values", "slice_ceilings"}
-                ),
+                slicing=settings.model_dump_json(include={"slice_attributes", "max_slice_values", "slice_ceilings"}),
                 evaluation=channel.Channel(type=standard_artifacts.ModelEvaluation),
                 blessing=channel.Channel(type=standard_artifacts.ModelBlessing),
                 metrics=channel.Channel(type=Metrics),

@@ -3,7 +3,7 @@
 import json
 import math
 import os
-from typing import Any, Dict
+from typing import Any
 
 from absl import logging
 from tfx.components.evaluator import executor as tfx_evaluator
@@ -21,14 +21,14 @@ from schemas import features
 SHOWN_METRICS = ("mae", "bias", "within_5_years")
 
 
-def _statistics(artifact) -> Dict[str, Any]:
+def _statistics(artifact) -> dict[str, Any]:
     return {
         split: stats_artifact_utils.load_statistics(artifact, split).proto()
         for split in artifact_utils.decode_split_names(artifact.split_names)
     }
 
 
-def _unique_values(statistics) -> Dict[str, int]:
+def _unique_values(statistics) -> dict[str, int]:
     return {
         feature.path.step[0] if feature.path.step else feature.name: feature.string_stats.unique
         for dataset in statistics.datasets

@@ -18,7 +18,5 @@ class Executor(tfx_pusher.Executor):
         """
         serving_dir = exec_properties["serving_dir"]
         run_parameters.require_text(serving_dir=serving_dir)
-        destination = pusher_pb2.PushDestination(
-            filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=serving_dir)
-        )
+        destination = pusher_pb2.PushDestination(filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=serving_dir))
         super().Do(input_dict, output_dict, {"push_destination": proto_utils.proto_to_json(destination)})

@@ -56,9 +56,7 @@ class Executor(base_executor.BaseExecutor):
             stages=stages.read(run_facts.get("metadata_path"), exec_properties["run_id"]),
             metrics={**result.metrics, "mae_interval": prediction_errors.mae_interval(errors.errors)},
             mean_age_mae=prediction_errors.mean_age_mae(predictions, data["ages"][features.TRAIN]["mean"]),
-            champion=(
-                {"version": champion_version, "metrics": result.champion_metrics} if champion_version else None
-            ),
+            champion=({"version": champion_version, "metrics": result.champion_metrics} if champion_version else None),
             slices=slices,
             weakest_slices=prediction_errors.weakest_slices(slices, result.metrics["mae"]),
             model_version=model_version,

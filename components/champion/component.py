@@ -38,7 +38,5 @@ class Champion(base_component.BaseComponent):
 
     def __init__(self, serving_dir: str, version: int):
         super().__init__(
-            ChampionSpec(
-                serving_dir=serving_dir, version=version, model=channel.Channel(type=standard_artifacts.Model)
-            )
+            ChampionSpec(serving_dir=serving_dir, version=version, model=channel.Channel(type=standard_artifacts.Model))
         )

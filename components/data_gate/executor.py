@@ -2,7 +2,7 @@
 
 import json
 import os
-from typing import Any, Dict, List
+from typing import Any
 
 import tensorflow_data_validation as tfdv
 from tensorflow_metadata.proto.v0 import anomalies_pb2
@@ -35,7 +35,7 @@ _WITHOUT_IMAGE = frozenset({"missing_file", "malformed_row", "unsafe_file_name",
 """Reasons for which no image was ever read."""
 
 
-def _reject_problems(counts: Dict, max_reject_fraction: float) -> List[str]:
+def _reject_problems(counts: dict, max_reject_fraction: float) -> list[str]:
     rows, rejected = counts["rows"], counts["rejected"]
     if not rows:
         return ["The label file has a header and no rows; expected one row for each image."]
@@ -57,13 +57,11 @@ def _reject_problems(counts: Dict, max_reject_fraction: float) -> List[str]:
     return problems
 
 
-def _split_sizes(statistics: Dict) -> Dict[str, int]:
-    return {
-        split: proto.datasets[0].num_examples if proto.datasets else 0 for split, proto in statistics.items()
-    }
+def _split_sizes(statistics: dict) -> dict[str, int]:
+    return {split: proto.datasets[0].num_examples if proto.datasets else 0 for split, proto in statistics.items()}
 
 
-def _skew_problems(statistics: Dict, schema) -> List[str]:
+def _skew_problems(statistics: dict, schema) -> list[str]:
     """Compares every other split with the training split, by the schema's skew comparators."""
     sizes = _split_sizes(statistics)
     if sizes.get(features.TRAIN, 0) < MIN_EXAMPLES_FOR_SKEW:
@@ -72,9 +70,7 @@ def _skew_problems(statistics: Dict, schema) -> List[str]:
     for split in statistics:
         if split == features.TRAIN or sizes[split] < MIN_EXAMPLES_FOR_SKEW:
             continue
-        found = tfdv.validate_statistics(
-            statistics[features.TRAIN], schema, serving_statistics=statistics[split]
-        )
+        found = tfdv.validate_statistics(statistics[features.TRAIN], schema, serving_statistics=statistics[split])
         for name, info in sorted(found.anomaly_info.items()):
             for reason in info.reason:
                 if reason.type in _SKEW_REASONS:
@@ -101,9 +97,7 @@ class Executor(base_executor.BaseExecutor):
             io_utils.get_only_uri_in_dir(artifact_utils.get_single_uri(input_dict["schema"]))
         )
         splits = artifact_utils.decode_split_names(statistics_artifact.split_names)
-        statistics = {
-            split: stats_artifact_utils.load_statistics(statistics_artifact, split).proto() for split in splits
-        }
+        statistics = {split: stats_artifact_utils.load_statistics(statistics_artifact, split).proto() for split in splits}
 
         reasons = _reject_problems(counts, exec_properties["max_reject_fraction"])
         empty = [split for split in splits if not counts["splits"].get(split)]
@@ -117,9 +111,7 @@ class Executor(base_executor.BaseExecutor):
                 continue
             found = anomalies_pb2.Anomalies()
             found.ParseFromString(
-                storage.read_bytes(
-                    os.path.join(artifact_utils.get_split_uri([anomalies_artifact], split), "SchemaDiff.pb")
-                )
+                storage.read_bytes(os.path.join(artifact_utils.get_split_uri([anomalies_artifact], split), "SchemaDiff.pb"))
             )
             anomalies.extend(anomalies_in_words.in_words(found, schema, split))
         if not empty:
@@ -134,7 +126,7 @@ class Executor(base_executor.BaseExecutor):
 
     def _stop(self, reasons, anomalies, input_dict, exec_properties):
         run_id = exec_properties["run_id"] or self._context.pipeline_run_id
-        run_facts: Dict[str, Any] = json.loads(exec_properties["run_facts"])
+        run_facts: dict[str, Any] = json.loads(exec_properties["run_facts"])
         directory = os.path.join(exec_properties["report_dir"], run_id)
         rejects = artifact_utils.get_single_uri(input_dict["rejects"])
         paths = {

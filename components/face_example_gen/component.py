@@ -1,7 +1,6 @@
 """The declaration of FaceExampleGen."""
 
 import json
-from typing import Dict
 
 from tfx.dsl.components.base import base_beam_component, executor_spec
 from tfx.types import channel, component_spec, standard_artifacts
@@ -47,7 +46,7 @@ class FaceExampleGen(base_beam_component.BaseBeamComponent):
     SPEC_CLASS = FaceExampleGenSpec
     EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(executor.Executor)
 
-    def __init__(self, data_dir: str, data_fingerprint: str, splits: Dict[str, float], limits: Limits):
+    def __init__(self, data_dir: str, data_fingerprint: str, splits: dict[str, float], limits: Limits):
         super().__init__(
             FaceExampleGenSpec(
                 data_dir=data_dir,
@@ -58,4 +57,3 @@ class FaceExampleGen(base_beam_component.BaseBeamComponent):
                 rejects=channel.Channel(type=Rejects),
             )
         )
-

@@ -53,8 +53,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         counts = json.loads(storage.read_bytes(os.path.join(rejects.uri, ingestion.COUNTS_FILE)))
         logging.info("Ingested %s: %s", data_dir, counts)
         progress.conclude(
-            f"{counts['used']} of {counts['rows']} rows used, {counts['rejected']} rejected, "
-            f"{counts['duplicates']} duplicates"
+            f"{counts['used']} of {counts['rows']} rows used, {counts['rejected']} rejected, {counts['duplicates']} duplicates"
         )
         examples.set_string_custom_property(features.ATTRIBUTES_PROPERTY, json.dumps(header.attributes))
         examples.set_string_custom_property("data_fingerprint", exec_properties["data_fingerprint"])

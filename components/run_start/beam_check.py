@@ -14,7 +14,7 @@ import threading
 import time
 import urllib.request
 import uuid
-from typing import Any, Dict, List, Optional
+from typing import Any
 
 from schemas.bad_input import BadInput
 
@@ -44,7 +44,7 @@ Metrics.counter("{_COUNTED}", json.dumps(found, sort_keys=True)).inc()
 """
 
 
-def versions() -> Dict[str, str]:
+def versions() -> dict[str, str]:
     """Returns what this process and another one must have the same of to work on one job.
 
     Returns:
@@ -64,7 +64,7 @@ def versions() -> Dict[str, str]:
     }
 
 
-def check(arguments: List[str], seconds: float = SECONDS) -> None:
+def check(arguments: list[str], seconds: float = SECONDS) -> None:
     """Sends a job of a few elements, whose workers say which versions they have; does nothing on other runners.
 
     Args:
@@ -127,7 +127,7 @@ class _Flink:
     def __init__(self, master: str):
         self._master = master
 
-    def _ask(self, path: str, method: str = "GET") -> Dict[str, Any]:
+    def _ask(self, path: str, method: str = "GET") -> dict[str, Any]:
         request = urllib.request.Request(f"http://{self._master}{path}", method=method)
         try:
             with urllib.request.urlopen(request, timeout=_REACH_SECONDS) as answer:
@@ -154,10 +154,10 @@ class _Flink:
                 )
             time.sleep(0.5)
 
-    def _id(self, job_name: str) -> Optional[str]:
+    def _id(self, job_name: str) -> str | None:
         return next((job["jid"] for job in self._ask("/jobs/overview")["jobs"] if job["name"] == job_name), None)
 
-    def failure(self, job_name: str) -> Optional[str]:
+    def failure(self, job_name: str) -> str | None:
         """Returns the stack trace of a job's first failure, if it has failed so far."""
         job = self._id(job_name)
         entries = self._ask(f"/jobs/{job}/exceptions")["exceptionHistory"]["entries"] if job else []
@@ -180,10 +180,10 @@ class _Flink:
 class _Job(threading.Thread):
     """The probe on its way: in a thread, because a job server that does not answer would keep whoever waits for it."""
 
-    def __init__(self, arguments: List[str]):
+    def __init__(self, arguments: list[str]):
         super().__init__(name=f"age-beam-check-{uuid.uuid4().hex[:12]}", daemon=True)
-        self.found: List[Dict[str, str]] = []
-        self.error: Optional[BaseException] = None
+        self.found: list[dict[str, str]] = []
+        self.error: BaseException | None = None
         self._arguments = arguments
         self.start()
 
@@ -219,7 +219,7 @@ def _told(failure: str, endpoint: str, pool: str) -> BadInput:
     return BadInput(f"The job server {endpoint} took a job of a few elements, and it failed: {lines[-1][:500]}")
 
 
-def _require_the_same(found: List[Dict[str, str]], pool: str) -> None:
+def _require_the_same(found: list[dict[str, str]], pool: str) -> None:
     here = versions()
     for there in found:
         if "problem" in there:

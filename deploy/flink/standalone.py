@@ -27,7 +27,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from typing import Callable, Dict, List, Optional
+from collections.abc import Callable
 
 CHECKOUT = pathlib.Path(__file__).resolve().parents[2]
 HERE = pathlib.Path(__file__).resolve().parent
@@ -192,18 +192,16 @@ class Cluster:
         jars: where the directory of jars is, or goes; `directory` unless given.
     """
 
-    def __init__(
-        self, directory: pathlib.Path, ports: Optional[Dict[str, int]] = None, jars: Optional[pathlib.Path] = None
-    ):
+    def __init__(self, directory: pathlib.Path, ports: dict[str, int] | None = None, jars: pathlib.Path | None = None):
         self.directory = directory.absolute()
         self._jars = (jars or directory).absolute()
         self.ports = {**PORTS, **(ports or {})}
 
     @property
-    def names(self) -> List[str]:
+    def names(self) -> list[str]:
         return ["jobmanager", *(f"taskmanager-{number + 1}" for number in range(TASK_MANAGERS)), "job-server", "worker-pool"]
 
-    def pid(self, name: str) -> Optional[int]:
+    def pid(self, name: str) -> int | None:
         """Returns the process id of what `up` started under a name and still runs."""
         noted = self._noted(name)
         # A process id may belong to another process by now; the time at which it began tells.
@@ -245,7 +243,7 @@ class Cluster:
             raise
         print(self.describe())
 
-    def _commands(self, java_path: str, jars: pathlib.Path) -> Dict[str, List[str]]:
+    def _commands(self, java_path: str, jars: pathlib.Path) -> dict[str, list[str]]:
         logging = f"-Djava.util.logging.config.file={self.directory}/logging.properties"
         run = [java_path, logging, *_JAVA_OPTIONS, "-cp", f"{jars}/*"]
         # Beam's job server sends its class path to Flink with every job: what only the cluster needs is left out.
@@ -267,7 +265,7 @@ class Cluster:
             "worker-pool": [sys.executable, "-m", "pipeline.beam.beam_worker_pool", f"--port={self.ports['worker']}"],
         }  # fmt: skip
 
-    def _start(self, name: str, command: List[str]) -> None:
+    def _start(self, name: str, command: list[str]) -> None:
         identity = f"{name}-{time.time_ns():x}"
         if name.startswith("taskmanager"):
             command = [*command, f"-Dtaskmanager.resource-id={identity}"]
@@ -281,9 +279,11 @@ class Cluster:
                 stderr=log,
                 start_new_session=True,
             )
-        (self.directory / f"{name}.pid").write_text(json.dumps({"pid": process.pid, "began": _began(process.pid), "id": identity}))
+        (self.directory / f"{name}.pid").write_text(
+            json.dumps({"pid": process.pid, "began": _began(process.pid), "id": identity})
+        )
 
-    def _signs(self) -> Dict[str, Callable[[], bool]]:
+    def _signs(self) -> dict[str, Callable[[], bool]]:
         """Returns what tells that each process is ready, in the order in which they become so."""
 
         def registered(name):
@@ -320,7 +320,7 @@ class Cluster:
         except (OSError, ValueError):
             return {}
 
-    def down(self, names: Optional[List[str]] = None) -> List[str]:
+    def down(self, names: list[str] | None = None) -> list[str]:
         """Stops what runs of the named processes (all of them unless given), workers last; returns the names."""
         stopped = {name: pid for name in names or self.names if (pid := self.pid(name)) is not None}
         for number, patience in ((signal.SIGTERM, 10), (signal.SIGKILL, 10)):

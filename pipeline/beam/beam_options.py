@@ -5,7 +5,7 @@ nothing that starts programs or carries secrets.
 """
 
 import re
-from typing import Any, Dict, List
+from typing import Any
 
 _TEXT = "text"
 _NUMBER = "a whole number, 0 or more"
@@ -26,7 +26,7 @@ _JOB_SERVER = {
     "environment_cache_millis": _NUMBER,
     "sdk_worker_parallelism": _NUMBER,
 }
-OPTIONS: Dict[str, Dict[str, Any]] = {
+OPTIONS: dict[str, dict[str, Any]] = {
     "DirectRunner": {
         **_EVERYWHERE,
         "direct_num_workers": _NUMBER,
@@ -99,7 +99,7 @@ def _fits(value: Any, kind: Any) -> bool:
     return kind == _TEXT or value in kind
 
 
-def check(runner: str, options: Dict[str, Any]) -> None:
+def check(runner: str, options: dict[str, Any]) -> None:
     """Checks options against what their runner can be told.
 
     Raises:
@@ -122,7 +122,7 @@ def check(runner: str, options: Dict[str, Any]) -> None:
         raise ValueError("environment_type LOOPBACK runs the work in this process, so environment_config means nothing")
 
 
-def arguments(runner: str, options: Dict[str, Any]) -> List[str]:
+def arguments(runner: str, options: dict[str, Any]) -> list[str]:
     """Returns the command line for checked options, with what the runner should be told besides."""
     given = {"sdk_container_image": _WORKERS_HAVE_THE_PROJECT, **options}
     if runner == "DirectRunner":

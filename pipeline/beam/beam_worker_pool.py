@@ -14,7 +14,6 @@ import logging
 import signal
 import subprocess
 import sys
-from typing import List
 
 import grpc
 from apache_beam.portability.api import beam_fn_api_pb2, beam_fn_api_pb2_grpc
@@ -30,7 +29,7 @@ class WorkerPool(beam_fn_api_pb2_grpc.BeamFnExternalWorkerPoolServicer):
     """Starts a process for each worker that is asked for."""
 
     def __init__(self):
-        self._workers: List[subprocess.Popen] = []
+        self._workers: list[subprocess.Popen] = []
 
     def StartWorker(self, request, context):
         self._workers = [worker for worker in self._workers if worker.poll() is None]

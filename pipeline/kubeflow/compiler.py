@@ -3,7 +3,7 @@
 import json
 import os
 import warnings
-from typing import Any, Dict
+from typing import Any
 
 from pipeline.configuration import Configuration
 from pipeline.kubeflow import settings as kubeflow_settings
@@ -19,7 +19,9 @@ RUN_ID = "{{$.pipeline_job_uuid}}"
 def _check(configuration: Configuration) -> None:
     kubeflow = configuration.kubeflow
     if kubeflow.image is None:
-        raise BadInput("kubeflow.image is not set. Name the container image of the steps, such as ghcr.io/me/age-pipeline:1.0.")
+        raise BadInput(
+            "kubeflow.image is not set. Name the container image of the steps, such as ghcr.io/me/age-pipeline:1.0."
+        )
     if configuration.data.dir is None:
         raise BadInput("data.dir is not set. Name the directory with labels.csv and images as the steps see it.")
     paths = {"workdir": configuration.workdir, "data.dir": configuration.data.dir, "serving.dir": configuration.serving_dir}
@@ -71,7 +73,7 @@ def _compile(configuration: Configuration, schema: str) -> tuple:
 
     kubeflow = configuration.kubeflow
     given = graph.parameters_of(configuration)
-    parameters: Dict[str, Any] = {
+    parameters: dict[str, Any] = {
         name: data_types.RuntimeParameter(name=name, ptype=kind, default=kind(getattr(given, name)))
         for name, kind in (
             ("data_dir", str),

@@ -12,7 +12,8 @@ import json
 import os
 import sys
 import traceback
-from typing import Any, Container, Dict, Iterator, List, Optional, Tuple
+from collections.abc import Container, Iterator
+from typing import Any
 
 import yaml
 
@@ -50,7 +51,7 @@ def local_path(uri: str, root: str = "/") -> str:
     return uri
 
 
-def without_outputs_of_kubeflow(executor_input: Dict[str, Any], titles: Container[str]) -> None:
+def without_outputs_of_kubeflow(executor_input: dict[str, Any], titles: Container[str]) -> None:
     """Leaves out the outputs that Kubeflow adds to those of the component, such as `executor-logs` since release 2.5.
 
     The launcher uploads them itself, and TFX can't import their types.
@@ -66,12 +67,12 @@ def without_outputs_of_kubeflow(executor_input: Dict[str, Any], titles: Containe
             del listed[name]
 
 
-def _title(artifact_type: Dict[str, Any]) -> Optional[str]:
+def _title(artifact_type: dict[str, Any]) -> str | None:
     schema = yaml.safe_load(artifact_type.get("instanceSchema") or "")
     return schema.get("title") if isinstance(schema, dict) else None
 
 
-def with_input_types(executor_input: Dict[str, Any], inputs_spec: Dict[str, Any]) -> None:
+def with_input_types(executor_input: dict[str, Any], inputs_spec: dict[str, Any]) -> None:
     """Gives input artifacts the types that the component declares: the driver reads them back with an empty one.
 
     Args:
@@ -104,13 +105,13 @@ def as_written(value: Any) -> Any:
     return value
 
 
-def _artifacts(side: Dict[str, Any]) -> Iterator[Tuple[str, Dict[str, Any]]]:
+def _artifacts(side: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     for name, listed in side.get("artifacts", {}).items():
         for artifact in listed.get("artifacts", []):
             yield name, artifact
 
 
-def with_local_paths(executor_input: Dict[str, Any], root: str = "/") -> Dict[str, str]:
+def with_local_paths(executor_input: dict[str, Any], root: str = "/") -> dict[str, str]:
     """Puts local paths in the place of the artifacts' URIs.
 
     Args:
@@ -144,7 +145,7 @@ def with_local_paths(executor_input: Dict[str, Any], root: str = "/") -> Dict[st
     return uris
 
 
-def with_uris(executor_output: Dict[str, Any], uris: Dict[str, str]) -> None:
+def with_uris(executor_output: dict[str, Any], uris: dict[str, str]) -> None:
     """Puts URIs back in the place of local paths, also below an artifact's path and in metadata, such as a blessing's model.
 
     Metadata without a value are left out: one of them fails the step when the launcher publishes it.
@@ -164,7 +165,7 @@ def with_uris(executor_output: Dict[str, Any], uris: Dict[str, str]) -> None:
             }
 
 
-def _uri_of(value: Any, uris: Dict[str, str]) -> Any:
+def _uri_of(value: Any, uris: dict[str, str]) -> Any:
     """Returns what everybody else calls a local path, also within lists and structs; anything else as it is."""
     if isinstance(value, dict):
         return {key: _uri_of(item, uris) for key, item in value.items()}
@@ -177,7 +178,7 @@ def _uri_of(value: Any, uris: Dict[str, str]) -> Any:
     return value
 
 
-def _bad_input(error: Optional[BaseException]) -> Optional[BadInput]:
+def _bad_input(error: BaseException | None) -> BadInput | None:
     """Returns the sentence behind an error that a library wrapped, if there is one."""
     while error is not None:
         if isinstance(error, BadInput):
@@ -186,12 +187,12 @@ def _bad_input(error: Optional[BaseException]) -> Optional[BadInput]:
     return None
 
 
-def _position(arguments: List[str], flag: str) -> int:
+def _position(arguments: list[str], flag: str) -> int:
     """Returns where the value of a flag stands, or would stand at the end."""
     return arguments.index(flag) + 1 if flag in arguments else len(arguments)
 
 
-def _run_step(arguments: List[str]) -> None:
+def _run_step(arguments: list[str]) -> None:
     position = _position(arguments, INVOCATION_FLAG)
     try:
         executor_input = json.loads(arguments[position])
@@ -233,7 +234,7 @@ def _run_step(arguments: List[str]) -> None:
     storage.write_text(output_file, json.dumps(executor_output))
 
 
-def main(arguments: List[str]) -> int:
+def main(arguments: list[str]) -> int:
     """Runs one step.
 
     Args:

@@ -1,7 +1,7 @@
 """The `kubeflow` section of the configuration: image, placement, volumes, secrets, and how to reach the installation."""
 
 import re
-from typing import Annotated, Dict, List, Literal, Optional
+from typing import Annotated, Literal
 
 import pydantic
 
@@ -29,11 +29,11 @@ class Toleration(_Section):
         seconds: for how long, with `NoExecute`; none for ever.
     """
 
-    key: Optional[str] = None
+    key: str | None = None
     operator: Literal["Equal", "Exists"] = "Equal"
-    value: Optional[str] = None
-    effect: Optional[Literal["NoSchedule", "PreferNoSchedule", "NoExecute"]] = None
-    seconds: Optional[int] = pydantic.Field(None, ge=0)
+    value: str | None = None
+    effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = None
+    seconds: int | None = pydantic.Field(None, ge=0)
 
     @pydantic.model_validator(mode="after")
     def _consistent(self):
@@ -68,8 +68,8 @@ class Step(_Section):
     memory_limit: float = pydantic.Field(8.0, gt=0)
     gpu_type: str = pydantic.Field("nvidia.com/gpu", min_length=1)
     gpu_count: int = pydantic.Field(0, ge=0)
-    node_selector: Dict[str, str] = {}
-    tolerations: List[Toleration] = []
+    node_selector: dict[str, str] = {}
+    tolerations: list[Toleration] = []
     shared_memory: float = pydantic.Field(0.0, ge=0)
     time_limit: int = pydantic.Field(0, ge=0)
     retries: int = pydantic.Field(0, ge=0, le=20)
@@ -97,7 +97,7 @@ class Secret(_Section):
     """
 
     name: Name
-    env: Dict[Variable, str] = pydantic.Field(min_length=1)
+    env: dict[Variable, str] = pydantic.Field(min_length=1)
 
 
 class Connection(_Section):
@@ -112,12 +112,12 @@ class Connection(_Section):
         ca_file: certificates to trust.
     """
 
-    namespace: Optional[Name] = None
-    token_env: Optional[Variable] = None
-    token_file: Optional[str] = pydantic.Field(None, min_length=1)
-    cookie_env: Optional[Variable] = None
-    header_env: Dict[str, Variable] = {}
-    ca_file: Optional[str] = pydantic.Field(None, min_length=1)
+    namespace: Name | None = None
+    token_env: Variable | None = None
+    token_file: str | None = pydantic.Field(None, min_length=1)
+    cookie_env: Variable | None = None
+    header_env: dict[str, Variable] = {}
+    ca_file: str | None = pydantic.Field(None, min_length=1)
 
 
 class KubeflowSettings(_Section):
@@ -138,16 +138,16 @@ class KubeflowSettings(_Section):
         connection: how `submit` reaches the installation.
     """
 
-    image: Optional[str] = pydantic.Field(None, min_length=1)
+    image: str | None = pydantic.Field(None, min_length=1)
     pipeline_name: str = pydantic.Field("age", pattern=r"^[a-z0-9][a-z0-9-]{0,127}$")
-    pipeline_root: Optional[str] = pydantic.Field(None, pattern=r"^(minio|s3|gs)://[^\s/]+.*$")
+    pipeline_root: str | None = pydantic.Field(None, pattern=r"^(minio|s3|gs)://[^\s/]+.*$")
     cache: bool = True
     image_pull_policy: Literal["Always", "IfNotPresent", "Never"] = "IfNotPresent"
-    image_pull_secrets: List[Name] = []
-    volumes: List[Volume] = []
-    secrets: List[Secret] = []
+    image_pull_secrets: list[Name] = []
+    volumes: list[Volume] = []
+    secrets: list[Secret] = []
     default: Step = Step()
-    steps: Dict[str, Step] = {}
+    steps: dict[str, Step] = {}
     experiment: str = pydantic.Field("Default", min_length=1)
     connection: Connection = Connection()
 
@@ -164,7 +164,9 @@ class KubeflowSettings(_Section):
     def step(self, name: str) -> Step:
         """Returns what a step is given."""
         own = self.steps.get(name)
-        return self.default.model_copy(update={key: getattr(own, key) for key in own.model_fields_set}) if own else self.default
+        return (
+            self.default.model_copy(update={key: getattr(own, key) for key in own.model_fields_set}) if own else self.default
+        )
 
 
 def is_on_cluster(path: str) -> bool:

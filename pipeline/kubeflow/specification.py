@@ -6,7 +6,7 @@ every parameter that comes from another step a string, and knows nothing of requ
 
 import copy
 import json
-from typing import Any, Dict
+from typing import Any
 
 import yaml
 
@@ -18,7 +18,7 @@ _INPUTS_SPEC_FLAG = "--json_serialized_inputs_spec_args"
 _PRODUCER_SUFFIX = "_task"
 
 
-def complete(compiled: Dict[str, Any], defaults: Dict[str, Any], settings: KubeflowSettings) -> Dict[str, Any]:
+def complete(compiled: dict[str, Any], defaults: dict[str, Any], settings: KubeflowSettings) -> dict[str, Any]:
     """Returns TFX's specification, completed.
 
     Args:
@@ -60,7 +60,7 @@ def complete(compiled: Dict[str, Any], defaults: Dict[str, Any], settings: Kubef
     return specification
 
 
-def _connect_parameters(specification: Dict[str, Any], task: Dict[str, Any], component: Dict[str, Any]) -> None:
+def _connect_parameters(specification: dict[str, Any], task: dict[str, Any], component: dict[str, Any]) -> None:
     """Names the real producers of parameters that come from other steps, and takes over their types."""
     for name, source in task.get("inputs", {}).get("parameters", {}).items():
         output = source.get("taskOutputParameter")
@@ -75,15 +75,15 @@ def _connect_parameters(specification: Dict[str, Any], task: Dict[str, Any], com
         ]
 
 
-def _declare_in_arguments(container: Dict[str, Any], component: Dict[str, Any]) -> None:
+def _declare_in_arguments(container: dict[str, Any], component: dict[str, Any]) -> None:
     """Writes the component's inputs into the arguments once more: TFX's executor reads the types of numbers there."""
     arguments = container["args"]
     if _INPUTS_SPEC_FLAG in arguments:
         arguments[arguments.index(_INPUTS_SPEC_FLAG) + 1] = json.dumps(component.get("inputDefinitions", {}), sort_keys=True)
 
 
-def _resources(step: Step) -> Dict[str, Any]:
-    resources: Dict[str, Any] = {
+def _resources(step: Step) -> dict[str, Any]:
+    resources: dict[str, Any] = {
         "cpuRequest": step.cpu_request,
         "cpuLimit": step.cpu_limit,
         "memoryRequest": step.memory_request,
@@ -94,7 +94,7 @@ def _resources(step: Step) -> Dict[str, Any]:
     return resources
 
 
-def platform(compiled: Dict[str, Any], settings: KubeflowSettings) -> Dict[str, Any]:
+def platform(compiled: dict[str, Any], settings: KubeflowSettings) -> dict[str, Any]:
     """Returns the platform configuration of every step, in the form of `kfp-kubernetes`."""
     executors = {}
     for name, task in compiled["root"]["dag"]["tasks"].items():
@@ -103,8 +103,8 @@ def platform(compiled: Dict[str, Any], settings: KubeflowSettings) -> Dict[str, 
     return {"platforms": {"kubernetes": {"deploymentSpec": {"executors": executors}}}}
 
 
-def _executor_configuration(step: Step, settings: KubeflowSettings) -> Dict[str, Any]:
-    configuration: Dict[str, Any] = {"imagePullPolicy": settings.image_pull_policy}
+def _executor_configuration(step: Step, settings: KubeflowSettings) -> dict[str, Any]:
+    configuration: dict[str, Any] = {"imagePullPolicy": settings.image_pull_policy}
     if settings.image_pull_secrets:
         configuration["imagePullSecret"] = [{"secretName": name} for name in settings.image_pull_secrets]
     if settings.volumes:
@@ -148,7 +148,7 @@ class _Dumper(yaml.SafeDumper):
         return True
 
 
-def as_yaml(specification: Dict[str, Any], platform_configuration: Dict[str, Any]) -> str:
+def as_yaml(specification: dict[str, Any], platform_configuration: dict[str, Any]) -> str:
     """Returns both documents as one YAML file; the same input gives the same bytes."""
     return yaml.dump_all(
         [specification, platform_configuration],

@@ -7,7 +7,8 @@ import os
 import tempfile
 import time
 import warnings
-from typing import Any, Callable, Dict, List, Optional
+from collections.abc import Callable
+from typing import Any
 
 import yaml
 
@@ -31,12 +32,12 @@ class SubmissionFailed(RuntimeError):
     """The installation did not do what was asked, for a reason that is not the input's."""
 
 
-def declared_parameters(specification: str) -> Dict[str, Dict[str, Any]]:
+def declared_parameters(specification: str) -> dict[str, dict[str, Any]]:
     """Returns the pipeline's parameters as the specification declares them."""
     return next(yaml.safe_load_all(specification))["root"]["inputDefinitions"]["parameters"]
 
 
-def read_parameters(assignments: List[str], declared: Dict[str, Dict[str, Any]]) -> Dict[str, Any]:
+def read_parameters(assignments: list[str], declared: dict[str, dict[str, Any]]) -> dict[str, Any]:
     """Reads `name=value` texts as the types that the pipeline declares.
 
     Raises:
@@ -86,7 +87,7 @@ def _from_environment(variable: str, key: str) -> str:
     return value
 
 
-def _token(connection: Connection) -> Optional[str]:
+def _token(connection: Connection) -> str | None:
     if connection.token_env:
         return _from_environment(connection.token_env, "token_env")
     if connection.token_file:
@@ -119,7 +120,9 @@ def _sentences(host: str, doing: str):
                 "http://localhost:8080 or https://kubeflow.example.org/pipeline."
             ) from None
         if error.status == 0:
-            raise BadInput(f"{host}: the connection is not trusted. Name its certificates in kubeflow.connection.ca_file.") from None
+            raise BadInput(
+                f"{host}: the connection is not trusted. Name its certificates in kubeflow.connection.ca_file."
+            ) from None
         raise SubmissionFailed(
             f"{host}: answered {error.status} {error.reason} while {doing}: {_message(error.body)}"
         ) from None
@@ -236,9 +239,7 @@ class Submission:
                 pipeline_id = self._client.get_pipeline_id(name)
             if pipeline_id is None:
                 with self._asking("uploading the pipeline"):
-                    pipeline_id = self._client.upload_pipeline(
-                        path, pipeline_name=name, namespace=self._namespace
-                    ).pipeline_id
+                    pipeline_id = self._client.upload_pipeline(path, pipeline_name=name, namespace=self._namespace).pipeline_id
                 self._say(f"Pipeline {name}: created.")
             version_id = self._version(pipeline_id, version_name)
             if version_id is None:
@@ -251,7 +252,7 @@ class Submission:
                 self._say(f"Version {version_name}: already there.")
         return pipeline_id, version_id
 
-    def _version(self, pipeline_id: str, name: str) -> Optional[str]:
+    def _version(self, pipeline_id: str, name: str) -> str | None:
         token = ""
         while True:
             with self._asking("listing the pipeline's versions"):
@@ -263,7 +264,7 @@ class Submission:
             if not token:
                 return None
 
-    def start(self, experiment_id: str, pipeline_id: str, version_id: str, parameters: Dict[str, Any]) -> str:
+    def start(self, experiment_id: str, pipeline_id: str, version_id: str, parameters: dict[str, Any]) -> str:
         """Starts a run and returns its id."""
         with self._asking("starting the run"):
             run = self._client.run_pipeline(
@@ -277,7 +278,7 @@ class Submission:
         return run.run_id
 
     def start_recurring(
-        self, experiment_id: str, pipeline_id: str, version_id: str, parameters: Dict[str, Any], cron: str
+        self, experiment_id: str, pipeline_id: str, version_id: str, parameters: dict[str, Any], cron: str
     ) -> str:
         """Starts a recurring run and returns its id."""
         with self._asking("creating the recurring run"):
@@ -303,7 +304,7 @@ class Submission:
         Returns:
             `BLESSED`, `NOT_BLESSED`, `STOPPED` or `FAILED`.
         """
-        told: Dict[str, str] = {}
+        told: dict[str, str] = {}
         failures = 0
         while True:
             try:
@@ -328,7 +329,7 @@ class Submission:
             time.sleep(seconds_between)
 
 
-def _ending(state: str, steps: Dict[str, str]) -> str:
+def _ending(state: str, steps: dict[str, str]) -> str:
     if state == "SUCCEEDED":
         return BLESSED
     failed = {name for name, step in steps.items() if step == "FAILED"}

@@ -11,7 +11,8 @@ import signal
 import sys
 import threading
 import time
-from typing import Any, Callable, Dict, Optional, Sequence, TextIO
+from collections.abc import Callable, Sequence
+from typing import Any, TextIO
 
 from age import progress, storage
 from components.run_start import beam_check
@@ -49,9 +50,7 @@ def _data_dir(configuration: Configuration, say: Say) -> str:
 
     directory = os.path.join(configuration.workdir, "sample_data")
     say(f"Drawing {data.sample.count} faces in {directory}")
-    sample_data.write_sample_data(
-        directory, count=data.sample.count, image_size=data.sample.image_size, seed=data.sample.seed
-    )
+    sample_data.write_sample_data(directory, count=data.sample.count, image_size=data.sample.image_size, seed=data.sample.seed)
     return directory
 
 
@@ -60,7 +59,7 @@ def _only_run_in(workdir: str):
     """Keeps a second run out of the same workdir: both would write one metadata store."""
     try:
         os.makedirs(workdir, exist_ok=True)
-        lock = open(os.path.join(workdir, ".lock"), "w")
+        lock = open(os.path.join(workdir, ".lock"), "w")  # noqa: SIM115  held while the run lasts
     except OSError as error:
         raise BadInput(f"workdir: {workdir}: can't be written: {error.strerror}. Choose another with --workdir.") from error
     with lock:
@@ -152,7 +151,7 @@ class _StageLines(logging.Handler):
         self._display = display
         self._started = 0.0
         self._cached = False
-        self.stage: Optional[str] = None
+        self.stage: str | None = None
 
     def emit(self, record):
         try:
@@ -170,9 +169,7 @@ class _StageLines(logging.Handler):
             self.stage = None
 
 
-def explore(
-    configuration: Configuration, say: Say = print, display: Optional[run_display.Display] = None
-) -> Dict[str, Any]:
+def explore(configuration: Configuration, say: Say = print, display: run_display.Display | None = None) -> dict[str, Any]:
     """Runs the data part of the pipeline alone; a later run in the same workdir takes its steps from the cache.
 
     Args:
@@ -189,9 +186,7 @@ def explore(
     return _run(configuration, verdict.EXPLORE, say, display)
 
 
-def run(
-    configuration: Configuration, say: Say = print, display: Optional[run_display.Display] = None
-) -> Dict[str, Any]:
+def run(configuration: Configuration, say: Say = print, display: run_display.Display | None = None) -> dict[str, Any]:
     """Runs the whole pipeline.
 
     Args:
@@ -211,16 +206,12 @@ def run(
     return _run(configuration, verdict.RUN, say, display)
 
 
-def _run(
-    configuration: Configuration, kind: str, say: Say, display: Optional[run_display.Display]
-) -> Dict[str, Any]:
+def _run(configuration: Configuration, kind: str, say: Say, display: run_display.Display | None) -> dict[str, Any]:
     chatter = [sys.stderr] if display is None else [sys.stderr, sys.stdout]
     display = display or run_display.PlainLines(say)
     with _only_run_in(configuration.workdir), progress.listening(display.progress):
         data_dir = _data_dir(configuration, display.say)
-        configuration = configuration.model_copy(
-            update={"data": configuration.data.model_copy(update={"dir": data_dir})}
-        )
+        configuration = configuration.model_copy(update={"data": configuration.data.model_copy(update={"dir": data_dir})})
         run_id = _new_run_id(configuration.workdir)
         facts = run_facts.gather(configuration, run_id, kind)
         log_path = _log_path(configuration.workdir, run_id)
@@ -235,7 +226,7 @@ def _run_graph(
     log_path: str,
     display: run_display.Display,
     interrupted: threading.Event,
-) -> Dict[str, Any]:
+) -> dict[str, Any]:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     from absl import logging as absl_logging
 
@@ -289,7 +280,7 @@ def _run_graph(
         absl_logging.get_absl_logger().removeHandler(stages)
 
 
-def _verdict(configuration: Configuration, facts: run_facts.RunFacts) -> Dict[str, Any]:
+def _verdict(configuration: Configuration, facts: run_facts.RunFacts) -> dict[str, Any]:
     path = os.path.join(configuration.workdir, verdict.REPORTS_DIR, facts.run_id, verdict.BLESSING_FILE)
     return json.loads(storage.read_bytes(path))
 

@@ -1,6 +1,6 @@
 """Says in a terminal what a data set is like."""
 
-from typing import Any, Dict, List
+from typing import Any
 
 from schemas import features
 
@@ -13,7 +13,7 @@ def _in_words(reason: str) -> str:
     return reason.replace("_", " ")
 
 
-def _ages(ages: Dict[str, Any]) -> str:
+def _ages(ages: dict[str, Any]) -> str:
     if not ages["count"]:
         return "none"
     spread = "" if ages["std"] is None else f", standard deviation {ages['std']:.2f}"
@@ -23,16 +23,14 @@ def _ages(ages: Dict[str, Any]) -> str:
     )
 
 
-def _sizes(sizes: List[Dict[str, int]]) -> str:
-    named = [
-        f"{entry['width']}x{entry['height']} ({entry['count']})" for entry in sizes if "width" in entry
-    ]
+def _sizes(sizes: list[dict[str, int]]) -> str:
+    named = [f"{entry['width']}x{entry['height']} ({entry['count']})" for entry in sizes if "width" in entry]
     others = sum(entry["count"] for entry in sizes[_SHOWN_VALUES:] if "width" in entry)
     others += sum(entry.get("other", 0) for entry in sizes)
     return ", ".join(named[:_SHOWN_VALUES] + ([f"others ({others})"] if others else []))
 
 
-def _values(values: List[Dict[str, Any]], used: int) -> str:
+def _values(values: list[dict[str, Any]], used: int) -> str:
     shown = values[:_SHOWN_VALUES]
     others = used - sum(entry["count"] for entry in shown)
     named = [f"{_on_one_line(entry['value']) or '(blank)'} ({entry['count']})" for entry in shown]
@@ -48,7 +46,7 @@ def _on_one_line(text: str) -> str:
     return _inert(text[:_SHOWN_LENGTH])
 
 
-def data_text(verdict: Dict[str, Any]) -> str:
+def data_text(verdict: dict[str, Any]) -> str:
     """Returns what a look at the data found (see `schemas.verdict`) as lines for a person."""
     data = verdict["data"]
     rows = [

@@ -3,7 +3,7 @@
 import dataclasses
 import threading
 import time
-from typing import Optional, TextIO
+from typing import TextIO
 
 from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderResult
@@ -42,7 +42,7 @@ _REFRESHES_A_SECOND = 8
 _SECONDS_TO_JUDGE_A_RATE = 3
 
 
-def _left(progress: Progress, rate: Optional[float], running: float) -> str:
+def _left(progress: Progress, rate: float | None, running: float) -> str:
     if not rate or not progress.total or running < _SECONDS_TO_JUDGE_A_RATE:
         return ""
     seconds = (progress.total - progress.done) / rate
@@ -84,7 +84,7 @@ class LiveLines(run_display.Display):
         self._spinner = Spinner(self._marks.spinner, style="cyan")
         self._lock = threading.Lock()
         self._rate = run_display.Rate()
-        self._stage: Optional[str] = None
+        self._stage: str | None = None
         self._forget()
         self._live = Live(
             self,
@@ -152,7 +152,7 @@ class LiveLines(run_display.Display):
         yield from self._below(progress, ", ".join(filter(None, counts)))
         yield from self._below(None, inert(progress.detail or ""))
 
-    def _below(self, progress: Optional[Progress], text: str) -> RenderResult:
+    def _below(self, progress: Progress | None, text: str) -> RenderResult:
         """Yields a line under the stage's own, with a bar where the total is known."""
         if not text:
             return
@@ -173,10 +173,10 @@ class LiveLines(run_display.Display):
         yield grid
 
     def _forget(self):
-        self._stage: Optional[str] = None
-        self._progress: Optional[Progress] = None
-        self._per_second: Optional[float] = None
-        self._outcome: Optional[str] = None
+        self._stage: str | None = None
+        self._progress: Progress | None = None
+        self._per_second: float | None = None
+        self._outcome: str | None = None
         self._stage_since = self._doing_since = time.monotonic()
 
     def _words(self, stage: str):
@@ -185,10 +185,10 @@ class LiveLines(run_display.Display):
     def _name(self, stage: str) -> str:
         return _SHOWN_NAMES.get(stage) or inert(stage)
 
-    def _print_stage(self, mark: str, style: str, stage: str, text: str, seconds: Optional[float]):
+    def _print_stage(self, mark: str, style: str, stage: str, text: str, seconds: float | None):
         self._console.print(self._line(Text(mark, style=style), "", self._name(stage), text, seconds))
 
-    def _line(self, mark: Text, style: str, name: str, text: str, seconds: Optional[float]) -> Text:
+    def _line(self, mark: Text, style: str, name: str, text: str, seconds: float | None) -> Text:
         """Returns the mark, the stage's name, a text that may be cut, and the time at the right edge."""
         # Room for the ^C that a terminal writes where the cursor is: a line that wraps could not be erased.
         width = min(self._console.width - 2, _WIDEST)

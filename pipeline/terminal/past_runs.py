@@ -6,7 +6,8 @@ import json
 import os
 import pathlib
 import webbrowser
-from typing import Any, Callable, Dict, List, Optional
+from collections.abc import Callable
+from typing import Any
 
 import pydantic
 
@@ -32,12 +33,12 @@ class _Interval(_Part):
 
 
 class _Metrics(_Part):
-    mae: Optional[float] = None
-    rmse: Optional[float] = None
-    bias: Optional[float] = None
-    within_5_years: Optional[float] = None
-    example_count: Optional[int] = None
-    mae_interval: Optional[_Interval] = None
+    mae: float | None = None
+    rmse: float | None = None
+    bias: float | None = None
+    within_5_years: float | None = None
+    example_count: int | None = None
+    mae_interval: _Interval | None = None
 
 
 class _Slice(_Metrics):
@@ -48,11 +49,11 @@ class _Slice(_Metrics):
 
 class _Champion(_Part):
     version: int
-    metrics: Optional[_Metrics] = None
+    metrics: _Metrics | None = None
 
 
 class _Thresholds(_Part):
-    max_mae: Optional[float] = None
+    max_mae: float | None = None
 
 
 class _Data(_Part):
@@ -60,40 +61,40 @@ class _Data(_Part):
     used: int = 0
     rejected: int = 0
     duplicates: int = 0
-    rejects: Dict[str, int] = {}
+    rejects: dict[str, int] = {}
 
 
 class _Stage(_Part):
     name: str
-    seconds: Optional[float] = None
+    seconds: float | None = None
     cached: bool = False
 
 
 class _Training(_Part):
-    best_epoch: Optional[int] = None
-    epochs_run: Optional[int] = None
-    validation_mae: Optional[float] = None
+    best_epoch: int | None = None
+    epochs_run: int | None = None
+    validation_mae: float | None = None
 
 
 class _Verdict(_Part):
     kind: str = RUN
-    blessed: Optional[bool] = None
-    stopped_by: Optional[str] = None
-    reasons: List[str]
-    thresholds: Optional[_Thresholds] = None
-    metrics: Optional[_Metrics] = None
-    mean_age_mae: Optional[float] = None
-    champion: Optional[_Champion] = None
-    slices: List[_Slice] = []
-    weakest_slices: List[str] = []
-    data_fingerprint: Optional[str] = None
+    blessed: bool | None = None
+    stopped_by: str | None = None
+    reasons: list[str]
+    thresholds: _Thresholds | None = None
+    metrics: _Metrics | None = None
+    mean_age_mae: float | None = None
+    champion: _Champion | None = None
+    slices: list[_Slice] = []
+    weakest_slices: list[str] = []
+    data_fingerprint: str | None = None
     data: _Data = _Data()
-    paths: Dict[str, Optional[str]] = {}
-    stages: List[_Stage] = []
-    training: Optional[_Training] = None
-    configuration: Optional[Dict[str, Any]] = None
-    versions: Optional[Dict[str, str]] = None
-    created: Optional[str] = None
+    paths: dict[str, str | None] = {}
+    stages: list[_Stage] = []
+    training: _Training | None = None
+    configuration: dict[str, Any] | None = None
+    versions: dict[str, str] | None = None
+    created: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,14 +110,14 @@ class PastRun:
 
     name: str
     directory: str
-    verdict: Dict[str, Any]
-    problem: Optional[str] = None
+    verdict: dict[str, Any]
+    problem: str | None = None
 
     def page(self) -> str:
         """Returns the path of the report's page, which lies beside `blessing.json` whatever that says."""
         return os.path.join(self.directory, REPORT_PAGE)
 
-    def seconds(self) -> Optional[float]:
+    def seconds(self) -> float | None:
         """Returns what the stages took together; None for runs that did not write it down."""
         known = [stage["seconds"] for stage in self.verdict.get("stages") or () if stage.get("seconds") is not None]
         return sum(known) if known else None
@@ -166,7 +167,7 @@ def _read(directory: str) -> PastRun:
     return PastRun(os.path.basename(directory), directory, verdict)
 
 
-def find(workdir: str) -> List[PastRun]:
+def find(workdir: str) -> list[PastRun]:
     """Returns the runs of a workdir, oldest first.
 
     Raises:
@@ -184,7 +185,7 @@ def find(workdir: str) -> List[PastRun]:
     return [_read(os.path.join(reports, name)) for name in names if os.path.isdir(os.path.join(reports, name))]
 
 
-def choose(runs: List[PastRun], name: str, workdir: str) -> PastRun:
+def choose(runs: list[PastRun], name: str, workdir: str) -> PastRun:
     """Returns the run that a person means.
 
     Args:

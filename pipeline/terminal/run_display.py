@@ -5,7 +5,8 @@ import io
 import os
 import sys
 import time
-from typing import Callable, Iterator, Optional, TextIO
+from collections.abc import Callable, Iterator
+from typing import TextIO
 
 from age.progress import Progress
 from pipeline.terminal.inert_text import inert, inert_lines
@@ -25,10 +26,10 @@ class Rate:
     """
 
     def __init__(self):
-        self._doing: Optional[str] = None
+        self._doing: str | None = None
         self._began = self._base = self._last = 0.0
 
-    def update(self, progress: Progress, now: float) -> Optional[float]:
+    def update(self, progress: Progress, now: float) -> float | None:
         """Returns the rate, or None where nothing is counted or too little was seen to tell."""
         if progress.done is None:
             self._doing = None
@@ -45,7 +46,7 @@ def number(value: float) -> str:
     return f"{value:,.0f}" if value >= 10 else f"{value:.2g}"
 
 
-def counts(progress: Progress, rate: Optional[float]) -> str:
+def counts(progress: Progress, rate: float | None) -> str:
     """Returns how many are done and how fast, such as `3136 of 6074 images, 25 images/s`; nothing where nothing is counted."""
     if progress.done is None:
         return ""
@@ -77,7 +78,7 @@ class Display:
     def ended(self, stage: str, seconds: float, cached: bool) -> None:
         """Takes the name of a stage that ended well."""
 
-    def failed(self, stage: Optional[str], how: str) -> None:
+    def failed(self, stage: str | None, how: str) -> None:
         """Takes the name of the stage at which the run ended early, if it was in one, and a word for how."""
 
 
@@ -87,7 +88,7 @@ class PlainLines(Display):
     def __init__(self, say: Callable[[str], None]):
         self._say = say
         self._rate = Rate()
-        self._doing: Optional[str] = None
+        self._doing: str | None = None
         self._told = 0.0
 
     def say(self, line):

@@ -7,7 +7,8 @@ wide as need be.
 import json
 import re
 import sys
-from typing import Any, Dict, Iterable, List, Optional, Sequence, Tuple
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 from rich import box
 from rich.console import Console
@@ -39,9 +40,7 @@ class Page:
         self._in_terminal = sys.stdout.isatty()
         if hasattr(sys.stdout, "reconfigure"):
             sys.stdout.reconfigure(errors="backslashreplace")
-        self._console = Console(
-            highlight=False, markup=False, emoji=False, width=None if self._in_terminal else _WIDE_ENOUGH
-        )
+        self._console = Console(highlight=False, markup=False, emoji=False, width=None if self._in_terminal else _WIDE_ENOUGH)
 
     @property
     def width(self) -> int:
@@ -52,7 +51,7 @@ class Page:
         """Prints lines, made inert."""
         self._console.print(Text(inert_lines(text), style=style), soft_wrap=True)
 
-    def table(self, columns: Sequence[str], rows: Iterable[Sequence[object]], styles: Optional[List[str]] = None) -> None:
+    def table(self, columns: Sequence[str], rows: Iterable[Sequence[object]], styles: list[str] | None = None) -> None:
         """Prints a table, its cells made inert.
 
         Args:
@@ -79,7 +78,7 @@ class Page:
         print("\n".join(line.rstrip() for line in captured.get().splitlines()).strip("\n"))
 
 
-def _verdict(run: PastRun) -> Tuple[str, str]:
+def _verdict(run: PastRun) -> tuple[str, str]:
     """Returns the verdict in two words, and its style."""
     if run.problem:
         return "no verdict", "magenta"
@@ -96,7 +95,7 @@ def _mae(run: PastRun) -> str:
     return _MISSING if mae is None else years(mae)
 
 
-def print_list(runs: List[PastRun], workdir: str) -> None:
+def print_list(runs: list[PastRun], workdir: str) -> None:
     """Prints one line for each run, the newest last, and a sentence for each that can't be read."""
     page = Page()
     if not runs:
@@ -112,7 +111,7 @@ def print_list(runs: List[PastRun], workdir: str) -> None:
             page.say(run.problem)
 
 
-def _slice_rows(slices: List[Dict[str, Any]]) -> Iterable[Sequence[str]]:
+def _slice_rows(slices: list[dict[str, Any]]) -> Iterable[Sequence[str]]:
     for entry in slices:
         within = entry.get("within_5_years")
         yield (
@@ -162,17 +161,17 @@ def print_details(run: PastRun) -> None:
         )
 
 
-def _difference(first: Optional[float], second: Optional[float]) -> str:
+def _difference(first: float | None, second: float | None) -> str:
     return _MISSING if first is None or second is None else f"{second - first:+.2f}"
 
 
-def _number(value: Optional[float]) -> str:
+def _number(value: float | None) -> str:
     return _MISSING if value is None else f"{value:.2f}"
 
 
-def _metric_rows(first: PastRun, second: PastRun) -> List[Sequence[str]]:
+def _metric_rows(first: PastRun, second: PastRun) -> list[Sequence[str]]:
     metrics = [run.verdict.get("metrics") or {} for run in (first, second)]
-    rows: List[Sequence[str]] = [("verdict", _verdict(first)[0], _verdict(second)[0], "")]
+    rows: list[Sequence[str]] = [("verdict", _verdict(first)[0], _verdict(second)[0], "")]
     for heading, key, factor in _METRICS:
         values = [None if one.get(key) is None else factor * one[key] for one in metrics]
         rows.append((heading, *map(_number, values), _difference(*values)))
@@ -189,17 +188,16 @@ def _metric_rows(first: PastRun, second: PastRun) -> List[Sequence[str]]:
     return rows
 
 
-def _in_natural_order(named: Tuple[str, str]) -> Tuple[str, int, str]:
+def _in_natural_order(named: tuple[str, str]) -> tuple[str, int, str]:
     """Sorts 5-9 before 10-19."""
     feature, value = named
     number = re.match(r"[0-9]{1,9}", value)
     return feature, int(number.group()) if number else -1, value
 
 
-def _compared_slices(first: PastRun, second: PastRun) -> List[Sequence[str]]:
+def _compared_slices(first: PastRun, second: PastRun) -> list[Sequence[str]]:
     by_slice = [
-        {(entry["feature"], entry["value"]): entry for entry in run.verdict.get("slices") or ()}
-        for run in (first, second)
+        {(entry["feature"], entry["value"]): entry for entry in run.verdict.get("slices") or ()} for run in (first, second)
     ]
     rows = []
     for feature, value in sorted({**by_slice[0], **by_slice[1]}, key=_in_natural_order):
@@ -217,16 +215,16 @@ def _compared_slices(first: PastRun, second: PastRun) -> List[Sequence[str]]:
     return rows
 
 
-def _flat(values: Any, prefix: str = "") -> Dict[str, Any]:
+def _flat(values: Any, prefix: str = "") -> dict[str, Any]:
     if not isinstance(values, dict) or (not values and prefix):
         return {prefix: values}
-    flat: Dict[str, Any] = {}
+    flat: dict[str, Any] = {}
     for key, value in values.items():
         flat.update(_flat(value, f"{prefix}.{key}" if prefix else str(key)))
     return flat
 
 
-def _shown(values: Dict[str, Any], key: str) -> str:
+def _shown(values: dict[str, Any], key: str) -> str:
     if key not in values:
         return _MISSING
     value = values[key]
@@ -234,7 +232,7 @@ def _shown(values: Dict[str, Any], key: str) -> str:
     return text if len(text) <= _SHOWN_LENGTH else "..." + text[3 - _SHOWN_LENGTH :]
 
 
-def _differing(first: Any, second: Any) -> List[Sequence[str]]:
+def _differing(first: Any, second: Any) -> list[Sequence[str]]:
     sides = _flat(first or {}), _flat(second or {})
     keys = {**sides[0], **sides[1]}
     absent = object()

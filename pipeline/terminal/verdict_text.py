@@ -1,6 +1,6 @@
 """Says a verdict in a terminal."""
 
-from typing import Any, Dict, List, Tuple
+from typing import Any
 
 from pipeline.terminal.inert_text import inert
 from schemas.verdict import EXPLORE
@@ -11,13 +11,13 @@ def years(value) -> str:
     return "not a number" if value is None else f"{value:.2f}"
 
 
-def interval(metrics: Dict[str, Any]) -> str:
+def interval(metrics: dict[str, Any]) -> str:
     """Returns the confidence interval of the MAE, such as `5.45 to 6.22`; nothing where there is none."""
     found = metrics.get("mae_interval")
     return f"{found['low']:.2f} to {found['high']:.2f}" if found else ""
 
 
-def _headline(verdict: Dict[str, Any]) -> str:
+def _headline(verdict: dict[str, Any]) -> str:
     stopped_by = inert(verdict.get("stopped_by") or "")
     if verdict.get("kind") == EXPLORE:
         outcome = f"{stopped_by} would stop a run" if stopped_by else "the data gate would let a run go on"
@@ -27,7 +27,7 @@ def _headline(verdict: Dict[str, Any]) -> str:
     return "BLESSED: this model may serve." if verdict.get("blessed") else "NOT BLESSED: this model may not serve."
 
 
-def _metric_rows(verdict: Dict[str, Any]) -> List[Tuple[str, str]]:
+def _metric_rows(verdict: dict[str, Any]) -> list[tuple[str, str]]:
     metrics = verdict.get("metrics")
     if not metrics:
         return []
@@ -57,7 +57,7 @@ def _metric_rows(verdict: Dict[str, Any]) -> List[Tuple[str, str]]:
     return rows
 
 
-def verdict_text(verdict: Dict[str, Any]) -> str:
+def verdict_text(verdict: dict[str, Any]) -> str:
     """Returns the verdict of a run (see `schemas.verdict`) as a few lines for a person."""
     data, paths = verdict.get("data") or {}, verdict.get("paths") or {}
     lines = ["", _headline(verdict)]

@@ -26,9 +26,7 @@ def put_run(store, run_id, executions):
         kind = store.put_execution_type(metadata_store_pb2.ExecutionType(name=name))
         execution = metadata_store_pb2.Execution(type_id=kind, last_known_state=state)
         (number,) = store.put_executions([execution])
-        store.put_attributions_and_associations(
-            [], [metadata_store_pb2.Association(context_id=context, execution_id=number)]
-        )
+        store.put_attributions_and_associations([], [metadata_store_pb2.Association(context_id=context, execution_id=number)])
 
 
 def test_finished_stages_of_the_run_come_in_order(store, tmp_path):

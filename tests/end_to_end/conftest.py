@@ -3,7 +3,7 @@
 import csv
 import dataclasses
 import pathlib
-from typing import Any, Dict, List
+from typing import Any
 
 import numpy as np
 import pytest
@@ -55,8 +55,8 @@ def write_shades(directory: pathlib.Path, count: int = 320, seed: int = 0, shuff
 class Run:
     """A finished run: its verdict, the lines that it said, and where it worked."""
 
-    verdict: Dict[str, Any]
-    lines: List[str]
+    verdict: dict[str, Any]
+    lines: list[str]
     workdir: pathlib.Path
 
     def from_cache(self) -> set:
@@ -72,7 +72,7 @@ class Run:
 
 def run_pipeline(data: pathlib.Path, workdir: pathlib.Path, *overrides: str) -> Run:
     """Runs the whole pipeline in this process."""
-    lines: List[str] = []
+    lines: list[str] = []
     configured = configuration.load(None, [*SMALL_RUN, *overrides], data_dir=str(data), workdir=str(workdir))
     verdict = local_runner.run(configured, lines.append)
     return Run(verdict=verdict, lines=lines, workdir=workdir)

@@ -177,9 +177,7 @@ def test_interval_and_comparison_equal_an_independent_computation(blessed):
 
 def names_in_split(run, split):
     pattern = str(run.workdir / "pipeline_root" / "FaceExampleGen" / "examples" / "*" / f"Split-{split}" / "*")
-    examples = [
-        tf.train.Example.FromString(record.numpy()) for record in tf.data.TFRecordDataset(tf.io.gfile.glob(pattern))
-    ]
+    examples = [tf.train.Example.FromString(record.numpy()) for record in tf.data.TFRecordDataset(tf.io.gfile.glob(pattern))]
     return {one.features.feature["image/filename"].bytes_list.value[0].decode() for one in examples}
 
 
@@ -192,9 +190,7 @@ def test_data_are_described_as_pandas_describes_them(blessed):
         found = [data["ages"][where][key] for key in ("count", "mean", "std", "min", "q25", "median", "q75", "max")]
         assert found == pytest.approx(list(rows["real_age"].describe()))
     assert data["sizes"] == [{"width": 32, "height": 32, "count": 320}]
-    assert {entry["value"]: entry["count"] for entry in data["attributes"]["gender"]} == dict(
-        labels["gender"].value_counts()
-    )
+    assert {entry["value"]: entry["count"] for entry in data["attributes"]["gender"]} == dict(labels["gender"].value_counts())
     assert data["reject_examples"] == [] == data["anomalies"]
 
 
@@ -211,9 +207,7 @@ def test_verdict_says_how_long_each_step_took_and_which_came_from_the_cache(shad
 def test_both_signatures_answer_alike_and_an_unreadable_image_leaves_the_others_alone(blessed):
     _, signatures = served_signature(blessed)
     examples = test_examples(blessed)[:5]
-    images = [
-        tf.train.Example.FromString(one).features.feature["image/encoded"].bytes_list.value[0] for one in examples
-    ]
+    images = [tf.train.Example.FromString(one).features.feature["image/encoded"].bytes_list.value[0] for one in examples]
 
     by_example = signatures["serving_examples"](tf.constant(examples))["age"].numpy()
     by_image = signatures["serving_default"](image_bytes=tf.constant([*images[:2], b"no image", b"", *images[2:]]))

@@ -4,7 +4,7 @@ import pathlib
 import socket
 import sys
 import time
-from typing import Callable, List
+from collections.abc import Callable
 
 import pytest
 
@@ -13,7 +13,7 @@ sys.path.insert(0, str(CHECKOUT / "deploy" / "flink"))
 import standalone  # noqa: E402
 
 
-def free_ports(count: int) -> List[int]:
+def free_ports(count: int) -> list[int]:
     """Returns ports that nothing listened on a moment ago."""
     sockets = [socket.socket() for _ in range(count)]
     try:
@@ -25,7 +25,7 @@ def free_ports(count: int) -> List[int]:
             one.close()
 
 
-def overrides(cluster: standalone.Cluster) -> List[str]:
+def overrides(cluster: standalone.Cluster) -> list[str]:
     """Returns what the configuration says of a cluster."""
     return [
         "beam.runner=FlinkRunner",
@@ -36,7 +36,7 @@ def overrides(cluster: standalone.Cluster) -> List[str]:
     ]
 
 
-def workers(cluster: standalone.Cluster) -> List[int]:
+def workers(cluster: standalone.Cluster) -> list[int]:
     """Returns the process ids of the Python workers."""
     pool = cluster.pid("worker-pool")
     children = pathlib.Path(f"/proc/{pool}/task").glob("*/children")

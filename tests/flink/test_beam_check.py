@@ -36,9 +36,7 @@ def pool_of(project: pathlib.Path):
     (port,) = free_ports(1)
     command = [sys.executable, "-m", "pipeline.beam.beam_worker_pool", f"--port={port}"]
     with open(project / "log", "wb") as log:
-        pool = subprocess.Popen(
-            command, cwd=project, env={**os.environ, "PYTHONPATH": str(project)}, stdout=log, stderr=log
-        )
+        pool = subprocess.Popen(command, cwd=project, env={**os.environ, "PYTHONPATH": str(project)}, stdout=log, stderr=log)
     try:
         wait_until(lambda: b"Starting workers" in (project / "log").read_bytes(), 60, "the pool's start")
         yield f"beam.options.environment_config=localhost:{port}"

@@ -46,7 +46,9 @@ def definition(tmp_path_factory):
     (version,) = (one for one in found["spec"]["versions"] if one["name"] == "v1beta1")
     schema = version["schema"]["openAPIV3Schema"]
     _strict(schema)
-    schema["properties"].update(apiVersion={"const": "flink.apache.org/v1beta1"}, kind={"const": "FlinkDeployment"}, metadata={})
+    schema["properties"].update(
+        apiVersion={"const": "flink.apache.org/v1beta1"}, kind={"const": "FlinkDeployment"}, metadata={}
+    )
     return schema
 
 

@@ -13,7 +13,7 @@ import json
 import re
 import threading
 import urllib.parse
-from typing import Any, Dict, List
+from typing import Any
 
 import kfp_server_api
 
@@ -42,20 +42,20 @@ class Installation:
         self.token = None
         self.header = None
         self.experiments = ["Default", "nightly", "weekly"]
-        self.pipelines: List[Dict[str, str]] = []
-        self.versions: List[Dict[str, str]] = []
-        self.runs: Dict[str, Dict[str, Any]] = {}
-        self.recurring_runs: Dict[str, Dict[str, Any]] = {}
+        self.pipelines: list[dict[str, str]] = []
+        self.versions: list[dict[str, str]] = []
+        self.runs: dict[str, dict[str, Any]] = {}
+        self.recurring_runs: dict[str, dict[str, Any]] = {}
         self.states = [("RUNNING", {}), ("SUCCEEDED", {})]
-        self.fail_next: List[int] = []
+        self.fail_next: list[int] = []
         self.requests = []
-        self.deviations: List[str] = []
+        self.deviations: list[str] = []
 
 
 _PRIMITIVES = {"str": str, "int": int, "float": (int, float), "bool": bool, "datetime": str, "object": object}
 
 
-def deviations(value: Any, kind: str, where: str = "") -> List[str]:
+def deviations(value: Any, kind: str, where: str = "") -> list[str]:
     """Returns where JSON is not what the description says of a type, such as `list[V2beta1Run]`."""
     if inner := re.fullmatch(r"list\[(.*)\]|dict\(str, (.*)\)", kind):
         items = enumerate(value) if inner[1] else value.items()

@@ -11,7 +11,7 @@ import json
 import pathlib
 import shutil
 import subprocess
-from typing import Any, Dict, List, Optional
+from typing import Any
 
 import yaml
 from google.protobuf import json_format, struct_pb2
@@ -27,8 +27,8 @@ class Task:
 
     status: int
     cached: bool
-    artifacts: Dict[str, Dict[str, Any]]
-    parameters: Dict[str, Any]
+    artifacts: dict[str, dict[str, Any]]
+    parameters: dict[str, Any]
     log: str
 
 
@@ -55,14 +55,14 @@ class Cluster:
         environment: variables of every container; its PATH finds `python`.
     """
 
-    def __init__(self, specification: str, directory: pathlib.Path, environment: Dict[str, str]):
+    def __init__(self, specification: str, directory: pathlib.Path, environment: dict[str, str]):
         self.specification, self.deployment = parse(specification)
         self.directory = directory
         self.environment = environment
-        self._cache: Dict[str, Task] = {}
+        self._cache: dict[str, Task] = {}
         self._next_artifact = 1
 
-    def run(self, run_id: str, stop_after: Optional[str] = None, **parameters: Any) -> Dict[str, Task]:
+    def run(self, run_id: str, stop_after: str | None = None, **parameters: Any) -> dict[str, Task]:
         """Runs every task whose dependencies succeeded, in the order of the dependencies.
 
         Args:
@@ -75,7 +75,7 @@ class Cluster:
         """
         given = self._root_parameters(parameters)
         tasks = self.specification.root.dag.tasks
-        done: Dict[str, Task] = {}
+        done: dict[str, Task] = {}
         waiting = sorted(tasks)
         while True:
             ready = [
@@ -89,7 +89,7 @@ class Cluster:
             waiting.remove(name)
             done[name] = self._run_task(run_id, name, tasks[name], given, done)
 
-    def _root_parameters(self, overrides: Dict[str, Any]) -> Dict[str, struct_pb2.Value]:
+    def _root_parameters(self, overrides: dict[str, Any]) -> dict[str, struct_pb2.Value]:
         declared = self.specification.root.input_definitions.parameters
         unknown = set(overrides) - set(declared)
         if unknown:
@@ -254,7 +254,7 @@ class Cluster:
 
     def _copy(self, source: pathlib.Path, destination: pathlib.Path) -> None:
         """Copies files alone: an object store knows no directories, and so no empty ones."""
-        files: List[pathlib.Path] = [source] if source.is_file() else [path for path in source.rglob("*") if path.is_file()]
+        files: list[pathlib.Path] = [source] if source.is_file() else [path for path in source.rglob("*") if path.is_file()]
         for file in files:
             target = destination / file.relative_to(source) if source.is_dir() else destination
             target.parent.mkdir(parents=True, exist_ok=True)

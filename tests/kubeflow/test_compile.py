@@ -254,6 +254,6 @@ def test_every_step_that_uses_beam_is_told_where_it_runs():
         _, left = kubeflow_v2_run_executor._parse_flags(arguments)
         assert set(told) <= set(left)
     # The step that looks at the cluster beforehand knows it too.
-    tasks = list(yaml.safe_load_all(text))[0]["root"]["dag"]["tasks"]
+    tasks = next(iter(yaml.safe_load_all(text)))["root"]["dag"]["tasks"]
     settings = json.loads(tasks["RunStart"]["inputs"]["parameters"]["settings"]["runtimeValue"]["constant"])
     assert settings["beam_args"] == told

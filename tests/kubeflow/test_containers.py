@@ -88,8 +88,10 @@ def test_metrics_and_report_are_where_the_run_page_shows_them(first, cluster, vo
 
 def test_every_artifact_keeps_its_uri(first):
     for name, task in first.items():
-        for key, artifact in task.artifacts.items():
-            assert artifact["uri"].startswith(f"minio://mlpipeline/v2/artifacts/age/11111111-1111-4111-8111-111111111111/{name}/")
+        for _key, artifact in task.artifacts.items():
+            assert artifact["uri"].startswith(
+                f"minio://mlpipeline/v2/artifacts/age/11111111-1111-4111-8111-111111111111/{name}/"
+            )
 
 
 def test_a_rerun_comes_from_the_cache(first, cluster, volume):
@@ -107,7 +109,11 @@ def test_another_model_is_compared_with_the_one_that_is_served(first, cluster, v
     verdict = _verdict(volume, "33333333-3333-4333-8333-333333333333")
     (served,) = (volume / "runs" / "serving" / "age").iterdir()
     assert verdict["champion"]["version"] == int(served.name)
-    assert not verdict["blessed"] and verdict["thresholds"]["max_mae"] == 80 and verdict["configuration"]["trainer"]["epochs"] == 1
+    assert (
+        not verdict["blessed"]
+        and verdict["thresholds"]["max_mae"] == 80
+        and verdict["configuration"]["trainer"]["epochs"] == 1
+    )
     assert [name for name, task in tasks.items() if task.status] == ["BlessingGate"]
     assert tasks["BlessingGate"].status == 2
     assert "NOT BLESSED" in tasks["BlessingGate"].log and "Traceback" not in tasks["BlessingGate"].log
@@ -120,11 +126,16 @@ def test_the_data_gate_stops_a_run_whose_report_can_be_read(first, cluster, volu
     with (spoilt / "labels.csv").open(newline="") as file:
         rows = list(csv.reader(file))
     with (spoilt / "labels.csv").open("w", newline="") as file:
-        csv.writer(file).writerows([rows[0]] + [[row[0], "old", row[2]] if i % 4 == 0 else row for i, row in enumerate(rows[1:])])
+        csv.writer(file).writerows(
+            [rows[0]] + [[row[0], "old", row[2]] if i % 4 == 0 else row for i, row in enumerate(rows[1:])]
+        )
     run_id = "44444444-4444-4444-8444-444444444444"
     tasks = cluster.run(run_id, data_dir=str(spoilt))
     assert tasks["DataGate"].status == 2 and "Trainer" not in tasks
-    assert "The data gate stopped the run" in tasks["DataGate"].log and "Traceback" not in tasks["DataGate"].log.split("Error:")[1]
+    assert (
+        "The data gate stopped the run" in tasks["DataGate"].log
+        and "Traceback" not in tasks["DataGate"].log.split("Error:")[1]
+    )
     verdict = _verdict(volume, run_id)
     assert verdict["stopped_by"] == "DataGate" and verdict["data"]["directory"] == str(spoilt)
     assert verdict["paths"]["rejects"].startswith("minio://")

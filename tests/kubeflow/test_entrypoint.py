@@ -37,7 +37,9 @@ def test_uris_come_back(tmp_path):
     (tmp_path / "s3" / "bucket" / "in").mkdir(parents=True)
     given = _executor_input()
     uris = entrypoint.with_local_paths(given, str(tmp_path))
-    (examples,), (model,) = (given[side]["artifacts"][key]["artifacts"] for side, key in (("inputs", "examples"), ("outputs", "model")))
+    (examples,), (model,) = (
+        given[side]["artifacts"][key]["artifacts"] for side, key in (("inputs", "examples"), ("outputs", "model"))
+    )
     assert examples["uri"] == str(tmp_path / "s3/bucket/in") and model["uri"] == str(tmp_path / "s3/bucket/out")
 
     page = tmp_path / "s3/bucket/out/page.html"
@@ -66,13 +68,20 @@ def test_metadata_name_uris_and_nothing_is_null(tmp_path):
                 "artifacts": [
                     {
                         "uri": str(tmp_path / "minio/bucket/blessing"),
-                        "metadata": {"current_model": model, "files": [f"{model}/saved_model.pb"], "note": None, "blessed": 1.0},
+                        "metadata": {
+                            "current_model": model,
+                            "files": [f"{model}/saved_model.pb"],
+                            "note": None,
+                            "blessed": 1.0,
+                        },
                     }
                 ]
             }
         }
     }
-    entrypoint.with_uris(written, {model: "minio://bucket/model", str(tmp_path / "minio/bucket/blessing"): "minio://bucket/blessing"})
+    entrypoint.with_uris(
+        written, {model: "minio://bucket/model", str(tmp_path / "minio/bucket/blessing"): "minio://bucket/blessing"}
+    )
     (blessing,) = written["artifacts"]["blessing"]["artifacts"]
     assert blessing["uri"] == "minio://bucket/blessing"
     assert blessing["metadata"] == {
@@ -108,7 +117,9 @@ def test_outputs_of_kubeflow_are_left_alone():
     given = _executor_input()
     outputs = given["outputs"]["artifacts"]
     outputs["model"]["artifacts"][0]["type"] = {"instanceSchema": "title: tfx.Model\ntype: object\n"}
-    outputs["page"] = {"artifacts": [{"uri": "s3://bucket/page", "type": {"instanceSchema": "title: system.HTML\ntype: object\n"}}]}
+    outputs["page"] = {
+        "artifacts": [{"uri": "s3://bucket/page", "type": {"instanceSchema": "title: system.HTML\ntype: object\n"}}]
+    }
     outputs["executor-logs"] = {"artifacts": [{"uri": "s3://bucket/logs", "type": {"schemaTitle": "system.Artifact"}}]}
     outputs["what-comes-next"] = {"artifacts": [{"uri": "s3://bucket/next", "type": {"instanceSchema": "title: system.Next"}}]}
     entrypoint.without_outputs_of_kubeflow(given, {"tfx.Model", "system.HTML", "system.Metrics"})

@@ -84,9 +84,7 @@ def test_the_same_version_is_not_uploaded_again_and_a_changed_one_is(submit, ins
     """Among more versions than one page holds."""
     submit()
     (name,) = [version["display_name"] for version in installation.versions if version["display_name"] != "age"]
-    older = [
-        {"pipeline_id": "p1", "pipeline_version_id": f"old{n}", "display_name": f"old-{n}", "text": ""} for n in range(5)
-    ]
+    older = [{"pipeline_id": "p1", "pipeline_version_id": f"old{n}", "display_name": f"old-{n}", "text": ""} for n in range(5)]
     installation.versions[:0] = older
     before = len(installation.versions)
     status, out, _ = submit()
@@ -119,7 +117,11 @@ def test_a_recurring_run(submit, installation):
     ],
 )
 def test_waiting_ends_with_the_runs_verdict(submit, installation, state, tasks, status, said):
-    installation.states = [("PENDING", {}), ("RUNNING", {"RunStart": "RUNNING", "RunStart-driver": "SUCCEEDED"}), (state, tasks)]
+    installation.states = [
+        ("PENDING", {}),
+        ("RUNNING", {"RunStart": "RUNNING", "RunStart-driver": "SUCCEEDED"}),
+        (state, tasks),
+    ]
     ended, out, _ = submit("--wait")
     assert ended == status
     assert f"The run ended: {said}." in out and "RunStart: running" in out and "driver" not in out
@@ -138,9 +140,12 @@ def test_token_headers_and_cookie_come_from_the_environment(submit, installation
     monkeypatch.setenv("KFP_KEY", SECRET + "-key")
     monkeypatch.setenv("KFP_COOKIE", "session=" + SECRET)
     status, _, err = submit(
-        "--set", "kubeflow.connection.token_env=KFP_TOKEN",
-        "--set", "kubeflow.connection.header_env={X-Forwarded-Key: KFP_KEY}",
-        "--set", "kubeflow.connection.cookie_env=KFP_COOKIE",
+        "--set",
+        "kubeflow.connection.token_env=KFP_TOKEN",
+        "--set",
+        "kubeflow.connection.header_env={X-Forwarded-Key: KFP_KEY}",
+        "--set",
+        "kubeflow.connection.cookie_env=KFP_COOKIE",
     )
     assert status == 0, err
     assert all(headers.get("Cookie") == "session=" + SECRET for _, _, headers in installation.requests)

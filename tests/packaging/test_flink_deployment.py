@@ -60,7 +60,9 @@ def test_only_runs_reach_the_job_server(documents):
     server = documents["Deployment", "age-beam-job-server"]["spec"]["template"]
     assert policy["podSelector"]["matchLabels"].items() <= server["metadata"]["labels"].items()
     service = documents["Service", "age-beam-job-server"]["spec"]
-    assert [port["targetPort"] for port in service["ports"]] == [port["name"] for port in server["spec"]["containers"][0]["ports"]]
+    assert [port["targetPort"] for port in service["ports"]] == [
+        port["name"] for port in server["spec"]["containers"][0]["ports"]
+    ]
 
 
 def test_every_jar_is_pinned():

@@ -47,7 +47,9 @@ def test_what_is_copied_exists_and_is_in_the_context():
             assert (CHECKOUT / source).exists() and allowed(source), source
 
 
-@pytest.mark.parametrize("path", ["data/x.jpg", "weights/x.h5", "runs/demo/x", ".git/config", ".venv/bin/python", "tests/conftest.py"])
+@pytest.mark.parametrize(
+    "path", ["data/x.jpg", "weights/x.h5", "runs/demo/x", ".git/config", ".venv/bin/python", "tests/conftest.py"]
+)
 def test_the_context_is_small(path):
     assert not allowed(path)
 

@@ -4,12 +4,13 @@ import re
 from pathlib import Path
 
 import pytest
-import setuptools  # must come first: distutils is part of it since Python 3.12
-from distutils.core import run_setup
+import setuptools  # noqa: F401  must come first: distutils is part of it since Python 3.12
 from packaging.markers import default_environment
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
+
+from distutils.core import run_setup  # isort: skip
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 PYTHONS = {"compatible": ["3.10"], "current": ["3.11", "3.12", "3.13"]}

@@ -18,9 +18,7 @@ def make(*arguments, path_first=None):
     environment = {name: value for name, value in os.environ.items() if name not in outside}
     if path_first:
         environment["PATH"] = f"{path_first}{os.pathsep}{environment['PATH']}"
-    return subprocess.run(
-        ["make", *arguments], cwd=CHECKOUT, env=environment, capture_output=True, text=True, timeout=30
-    )
+    return subprocess.run(["make", *arguments], cwd=CHECKOUT, env=environment, capture_output=True, text=True, timeout=30)
 
 
 def run_command(*parameters):

@@ -145,7 +145,9 @@ def test_everything_that_is_wrong_is_said_at_once(file):
         assert sum(f" {key}" in line for line in lines) == 1
 
 
-@pytest.mark.parametrize("text", ["trainer: [1\nepochs: 2\n", "trainer:\n\tepochs: 2\n", "a: 1\n---\nb: 2\n", "a: \x01\n", "<<: {a: 1}"])
+@pytest.mark.parametrize(
+    "text", ["trainer: [1\nepochs: 2\n", "trainer:\n\tepochs: 2\n", "a: 1\n---\nb: 2\n", "a: \x01\n", "<<: {a: 1}"]
+)
 def test_text_that_is_no_yaml_is_said_with_its_place(file, text):
     message = complaint(file(text))
     assert "mine.yaml: not YAML: " in message

@@ -272,7 +272,11 @@ def in_terminal(workdir, *arguments, **environment):
         stdout=theirs,
         stderr=subprocess.PIPE,
         cwd=ROOT,
-        env={**{name: value for name, value in os.environ.items() if name != "NO_COLOR"}, "TERM": "xterm-256color", **environment},
+        env={
+            **{name: value for name, value in os.environ.items() if name != "NO_COLOR"},
+            "TERM": "xterm-256color",
+            **environment,
+        },
     )
     os.close(theirs)
     printed = b""

@@ -6,7 +6,7 @@ import filecmp
 import io
 import os
 import shutil
-from typing import Dict, Iterable, List, Mapping, Sequence, Tuple
+from collections.abc import Iterable, Mapping, Sequence
 
 from age import storage
 from schemas import features
@@ -60,14 +60,14 @@ class ImportSummary:
     linked: int
     copied: int
     whole_photos: int = 0
-    left_out: Tuple[LeftOut, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
 
     def __str__(self) -> str:
         """Returns the summary for a person: a line for what was done and one for each reason for leaving out."""
         lines = [f"{self.destination}: {self.rows} rows; {self.linked} pictures linked, {self.copied} copied."]
         if self.whole_photos:
             lines.append(f"{self.whole_photos} of them are whole photographs, for want of a crop of the face.")
-        by_reason: Dict[str, List[str]] = {}
+        by_reason: dict[str, list[str]] = {}
         for item in self.left_out:
             by_reason.setdefault(item.reason, []).append(item.name)
         for reason, names in by_reason.items():
@@ -119,7 +119,7 @@ def write(
     folder = os.path.join(destination, IMAGE_FOLDER)
     os.makedirs(folder, exist_ok=True)
     left_out = list(left_out)
-    placed: Dict[str, Picture] = {}
+    placed: dict[str, Picture] = {}
     counts = {"linked": 0, "copied": 0}
     text = io.StringIO()
     labels = csv.writer(text, lineterminator="\n")
@@ -153,7 +153,7 @@ def write(
     if not rows:
         raise BadInput(
             f"{destination}: nothing was written, for none of the {len(left_out)} pictures could be used; the first, "
-            f"{ascii(left_out[0].name)}: {left_out[0].reason}."
+            f"{left_out[0].name!a}: {left_out[0].reason}."
         )
     # Last: a directory with a label file is a complete set.
     storage.write_text(os.path.join(destination, features.LABEL_FILE), text.getvalue())
@@ -163,9 +163,7 @@ def write(
 def _is_same(first: Picture, second: Picture) -> bool:
     """Whether two pictures of one name, in two folders, are one: the same bytes and the same age."""
     return (
-        first.path != second.path
-        and first.real_age == second.real_age
-        and filecmp.cmp(first.path, second.path, shallow=False)
+        first.path != second.path and first.real_age == second.real_age and filecmp.cmp(first.path, second.path, shallow=False)
     )
 
 
@@ -187,8 +185,7 @@ def _place(source: str, target: str) -> str:
         if not os.path.islink(target) and filecmp.cmp(source, target, shallow=False):
             return "copied"
         raise BadInput(
-            f"{target}: another file is in this place, which belongs to {source}. Name an empty directory, or remove "
-            "it."
+            f"{target}: another file is in this place, which belongs to {source}. Name an empty directory, or remove it."
         )
     try:
         os.link(source, target)

@@ -12,11 +12,11 @@ Lengths below are fractions of the image's side, with y pointing down.
 import dataclasses
 import math
 import random
-from typing import Sequence, Tuple
+from collections.abc import Sequence
 
 from PIL import Image, ImageDraw
 
-Colour = Tuple[int, int, int]
+Colour = tuple[int, int, int]
 
 GENDERS = ("female", "male")
 BACKDROPS = {
@@ -124,27 +124,27 @@ def appearance(rng: random.Random, age: float, gender: str) -> Appearance:
 class _Canvas:
     """Draws shapes given in fractions of the image's side, turned and moved by the pose."""
 
-    def __init__(self, image: Image.Image, turn: float, zoom: float, shift: Tuple[float, float]):
+    def __init__(self, image: Image.Image, turn: float, zoom: float, shift: tuple[float, float]):
         self._draw = ImageDraw.Draw(image)
         self._side = image.width
         self._cosine = math.cos(turn) * zoom * self._side
         self._sine = math.sin(turn) * zoom * self._side
         self._middle = ((0.5 + shift[0]) * self._side, (0.5 + shift[1]) * self._side)
 
-    def _place(self, points: Sequence[Tuple[float, float]]):
+    def _place(self, points: Sequence[tuple[float, float]]):
         cosine, sine, (middle_x, middle_y) = self._cosine, self._sine, self._middle
         return [
             (middle_x + (x - 0.5) * cosine - (y - 0.5) * sine, middle_y + (x - 0.5) * sine + (y - 0.5) * cosine)
             for x, y in points
         ]
 
-    def polygon(self, points: Sequence[Tuple[float, float]], colour: Colour) -> None:
+    def polygon(self, points: Sequence[tuple[float, float]], colour: Colour) -> None:
         self._draw.polygon(self._place(points), fill=colour)
 
     def ellipse(self, x: float, y: float, radius_x: float, radius_y: float, colour: Colour) -> None:
         self.polygon([(x + radius_x * cosine, y + radius_y * sine) for cosine, sine in _CIRCLE], colour)
 
-    def line(self, points: Sequence[Tuple[float, float]], width: float, colour: Colour) -> None:
+    def line(self, points: Sequence[tuple[float, float]], width: float, colour: Colour) -> None:
         self._draw.line(self._place(points), fill=colour, width=max(1, round(width * self._side)), joint="curve")
 
     def arc(self, left: float, right: float, y: float, sag: float, width: float, colour: Colour) -> None:
@@ -237,9 +237,7 @@ def _draw_hair(canvas: _Canvas, head: _Head, look: Appearance, hair: Colour) -> 
     canvas.polygon(over + [(right[0] - 0.03, right[1]), *hairline, (left[0] + 0.03, left[1])], hair)
 
 
-def _draw_lines(
-    canvas: _Canvas, rng: random.Random, head: _Head, look: Appearance, skin: Colour, eye_gap: float
-) -> None:
+def _draw_lines(canvas: _Canvas, rng: random.Random, head: _Head, look: Appearance, skin: Colour, eye_gap: float) -> None:
     def crease(strength: float) -> Colour:
         return _shade(skin, 1 - 0.58 * strength)
 

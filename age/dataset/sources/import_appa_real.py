@@ -10,7 +10,7 @@ APPA-REAL (Agustsson et al., FG 2017; https://chalearnlap.cvc.uab.cat/dataset/26
 import csv
 import dataclasses
 import os
-from typing import Dict, Iterator, List, Sequence, Tuple
+from collections.abc import Iterator, Sequence
 
 from age.dataset.sources import dataset_folder
 from age.dataset.sources.dataset_folder import ImportSummary, LeftOut, Picture
@@ -46,8 +46,8 @@ def import_appa_real(source: str, destination: str) -> ImportSummary:
     dataset_folder.check_ends(source, destination)
     release = _release(source)
     categories = _categories(release)
-    pictures: List[Picture] = []
-    left_out: List[LeftOut] = []
+    pictures: list[Picture] = []
+    left_out: list[LeftOut] = []
     whole_photos = 0
     for part in PARTS:
         label_path = os.path.join(release, _label_file(part))
@@ -92,9 +92,9 @@ def _release(source: str) -> str:
     )
 
 
-def _categories(release: str) -> Dict[Tuple[str, str], Dict[str, str]]:
+def _categories(release: str) -> dict[tuple[str, str], dict[str, str]]:
     """Returns the attributes by part and file name; nothing when the release came without."""
-    found: Dict[Tuple[str, str], Dict[str, str]] = {}
+    found: dict[tuple[str, str], dict[str, str]] = {}
     beside = os.path.join(os.path.dirname(os.path.abspath(release)), _CATEGORIES_FOLDER)
     for folder in (release, os.path.join(release, _CATEGORIES_FOLDER), beside):
         for part in PARTS:
@@ -106,7 +106,7 @@ def _categories(release: str) -> Dict[Tuple[str, str], Dict[str, str]]:
     return found
 
 
-def _read_csv(path: str, columns: Sequence[str]) -> Iterator[Dict[str, str]]:
+def _read_csv(path: str, columns: Sequence[str]) -> Iterator[dict[str, str]]:
     """Yields the rows of a label file of the release as dictionaries of the columns asked for."""
     try:
         with open(path, encoding="utf-8-sig", newline="") as file:

@@ -6,7 +6,6 @@ UTKFace (Zhang, Song and Qi, CVPR 2017; https://susanqq.github.io/UTKFace/) says
 
 import os
 import re
-from typing import Dict, List, Optional, Tuple
 
 from age.dataset.sources import dataset_folder
 from age.dataset.sources.dataset_folder import ImportSummary, LeftOut, Picture
@@ -23,7 +22,7 @@ _JPEG_MAGIC = b"\xff\xd8\xff"
 _NAME = re.compile(r"(?P<age>\d{1,3})_(?P<codes>(?:\d?_){0,2})\d{8}", re.ASCII)
 
 
-def read_name(name: str) -> Optional[Tuple[int, Dict[str, str]]]:
+def read_name(name: str) -> tuple[int, dict[str, str]] | None:
     """Reads age and attributes from one of UTKFace's file names.
 
     Args:
@@ -69,8 +68,8 @@ def import_utkface(source: str, destination: str) -> ImportSummary:
         BadInput: the source has no picture with UTKFace's kind of name, or the destination can't be used.
     """
     dataset_folder.check_ends(source, destination)
-    pictures: List[Picture] = []
-    left_out: List[LeftOut] = []
+    pictures: list[Picture] = []
+    left_out: list[LeftOut] = []
     files = _files(source, destination)
     crops = {name for _, name in files if name.endswith(_CROP)}
     for folder, name in files:
@@ -96,7 +95,7 @@ def import_utkface(source: str, destination: str) -> ImportSummary:
     return dataset_folder.write(destination, pictures, ATTRIBUTES, left_out)
 
 
-def _files(source: str, destination: str) -> List[Tuple[str, str]]:
+def _files(source: str, destination: str) -> list[tuple[str, str]]:
     """Lists folder (relative to the source) and name of every file, in order, without what an import has written."""
     written = os.path.realpath(os.path.join(destination, dataset_folder.IMAGE_FOLDER))
     found, seen = [], set()

@@ -6,7 +6,6 @@ import io
 import json
 import os
 import random
-from typing import Dict, List
 
 from age import storage
 from age.dataset.sources import drawn_faces
@@ -73,7 +72,7 @@ def write_sample_data(directory: str, count: int = 1500, image_size: int = 64, s
     storage.write_text(os.path.join(directory, features.LABEL_FILE), labels)
 
 
-def _is_written(directory: str, marker: Dict) -> bool:
+def _is_written(directory: str, marker: dict) -> bool:
     """Whether the directory holds this very set already; raises BadInput when it holds something else."""
     if os.path.lexists(directory) and not os.path.isdir(directory):
         raise BadInput(f"{directory}: this is a file; name a directory for the sample data.")
@@ -90,8 +89,7 @@ def _is_written(directory: str, marker: Dict) -> bool:
         return False
     if found != marker:
         raise BadInput(
-            f"{directory}: there is sample data with other parameters ({_told(found)}; asked for: {_told(marker)}). "
-            f"{advice}"
+            f"{directory}: there is sample data with other parameters ({_told(found)}; asked for: {_told(marker)}). {advice}"
         )
     if not os.path.lexists(label_path):
         return False
@@ -119,7 +117,7 @@ def _told(marker) -> str:
     return ", ".join(f"{name} {marker.get(name)}" for name in ("count", "image_size", "seed", "version"))
 
 
-def _rows(count: int, seed: int) -> List[Dict]:
+def _rows(count: int, seed: int) -> list[dict]:
     """Plans the set: one entry a row, with the faults dealt out."""
     rng = random.Random(f"rows {seed}")
     # Even coverage of all ages whatever the count, in random order.
@@ -153,7 +151,7 @@ def _rows(count: int, seed: int) -> List[Dict]:
     return rows
 
 
-def _label_file(rows: List[Dict]) -> str:
+def _label_file(rows: list[dict]) -> str:
     text = io.StringIO()
     columns = (features.FILE_NAME_COLUMN, features.REAL_AGE_COLUMN, *_ATTRIBUTES)
     writer = csv.DictWriter(text, columns, extrasaction="ignore", lineterminator="\n")
@@ -162,7 +160,7 @@ def _label_file(rows: List[Dict]) -> str:
     return text.getvalue()
 
 
-def _image(row: Dict, image_size: int, seed: int) -> bytes:
+def _image(row: dict, image_size: int, seed: int) -> bytes:
     """Draws one row's picture and returns its file's bytes."""
     rng = random.Random(f"face {seed} {row['drawn_as']}")
     # Somebody of 40 is anything from just 40 to almost 41.
@@ -171,4 +169,3 @@ def _image(row: Dict, image_size: int, seed: int) -> bytes:
     face.save(encoded, "JPEG", quality=_JPEG_QUALITY)
     content = encoded.getvalue()
     return content[: len(content) // 3] if row["cut_off"] else content
-

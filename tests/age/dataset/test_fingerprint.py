@@ -52,13 +52,9 @@ def replace_in_place(path, content):
 
 CHANGES = {
     "a byte of an image": lambda data: (data / "images" / "c.jpg").write_bytes(b"imaGe 2"),
-    "a byte of an image under the old modification time": lambda data: replace_in_place(
-        data / "images" / "c.jpg", b"imaGe 2"
-    ),
+    "a byte of an image under the old modification time": lambda data: replace_in_place(data / "images" / "c.jpg", b"imaGe 2"),
     "a byte more": lambda data: append(data / "a.jpg", b"!"),
-    "a label": lambda data: (data / "labels.csv").write_text(
-        (data / "labels.csv").read_text().replace("b.jpg,5", "b.jpg,6")
-    ),
+    "a label": lambda data: (data / "labels.csv").write_text((data / "labels.csv").read_text().replace("b.jpg,5", "b.jpg,6")),
     "a row more": lambda data: append(data / "labels.csv", b"d.jpg,7\n"),
     "a missing file that appears": lambda data: (data / "final_files" / "missing.jpg").write_bytes(b"image 3"),
     "a file that disappears": lambda data: (data / "final_files" / "b.jpg").unlink(),

@@ -10,7 +10,6 @@ import pathlib
 import shutil
 import struct
 import zlib
-from typing import Dict, List, Tuple
 
 import apache_beam as beam
 import numpy as np
@@ -82,11 +81,11 @@ class Row:
     city: str = ""
     fate: str = USED
     detail: str = ""
-    fields: Tuple[str, ...] = ()
+    fields: tuple[str, ...] = ()
     line: int = 0
 
 
-def files_and_rows() -> Tuple[Dict[str, bytes], List[Row]]:
+def files_and_rows() -> tuple[dict[str, bytes], list[Row]]:
     plain, twin, other_twin, text = picture("JPEG"), picture("JPEG"), picture("PNG"), b"This is a letter, not a picture.\n"
     long_name = "x" * 300 + ".jpg"
     files = {
@@ -211,7 +210,7 @@ def files_and_rows() -> Tuple[Dict[str, bytes], List[Row]]:
     return files, rows
 
 
-def write_data_set(directory: pathlib.Path, files: Dict[str, bytes], rows: List[Row]) -> pathlib.Path:
+def write_data_set(directory: pathlib.Path, files: dict[str, bytes], rows: list[Row]) -> pathlib.Path:
     """Writes images and a label file with a byte order mark and CRLF; sets each row's line (its last one)."""
     for name, content in files.items():
         (directory / name).parent.mkdir(parents=True, exist_ok=True)
@@ -231,18 +230,18 @@ def write_data_set(directory: pathlib.Path, files: Dict[str, bytes], rows: List[
 class Ingested:
     """What ingestion wrote: features of the examples by split, the rejects' rows, the counts and the summary."""
 
-    splits: Dict[str, List[dict]]
-    rejects: List[Dict[str, str]]
+    splits: dict[str, list[dict]]
+    rejects: list[dict[str, str]]
     counts: dict
     summary: dict
 
-    def examples(self) -> List[dict]:
+    def examples(self) -> list[dict]:
         return [example for split in self.splits.values() for example in split]
 
-    def by_name(self) -> Dict[str, dict]:
+    def by_name(self) -> dict[str, dict]:
         return {example["image/filename"].decode(): example for example in self.examples()}
 
-    def split_of_each_picture(self) -> Dict[bytes, str]:
+    def split_of_each_picture(self) -> dict[bytes, str]:
         return {example["image/sha256"]: split for split, examples in self.splits.items() for example in examples}
 
 
@@ -254,7 +253,7 @@ def parsed(serialized: bytes) -> dict:
     return named
 
 
-def read_back(split_dirs: Dict[str, pathlib.Path], rejects_dir: pathlib.Path) -> Ingested:
+def read_back(split_dirs: dict[str, pathlib.Path], rejects_dir: pathlib.Path) -> Ingested:
     splits = {}
     for split, directory in split_dirs.items():
         files = sorted(str(path) for path in directory.iterdir())
@@ -299,7 +298,7 @@ def ingested(data, tmp_path_factory) -> Ingested:
     return run_ingest(str(data), tmp_path_factory.mktemp("ingested"))
 
 
-def expected(fate: str) -> List[Row]:
+def expected(fate: str) -> list[Row]:
     return [row for row in ROWS if row.fate == fate]
 
 
@@ -445,11 +444,11 @@ def of_artifacts(examples, rejects) -> Ingested:
     return read_back(split_dirs, pathlib.Path(rejects.uri))
 
 
-def by_hash(found: Ingested) -> Dict[bytes, dict]:
+def by_hash(found: Ingested) -> dict[bytes, dict]:
     return {example["image/sha256"]: example for example in found.examples()}
 
 
-def reasons(found: Ingested) -> Dict[int, str]:
+def reasons(found: Ingested) -> dict[int, str]:
     return {int(reject["line"]): reject["reason"] for reject in found.rejects}
 
 
@@ -480,7 +479,7 @@ def test_ingestion_reports_every_row_and_every_image_and_what_came_of_them(inges
     hashing, decoding, outcome = last.values()
     rejected_before_decoding = len(ROWS) - decoding.total
     assert (hashing.done, hashing.total, hashing.unit) == (len(ROWS), len(ROWS), "rows")
-    assert decoding.done == decoding.total and decoding.unit == "images" and 0 < rejected_before_decoding
+    assert decoding.done == decoding.total and decoding.unit == "images" and rejected_before_decoding > 0
     assert outcome.outcome
     assert outcome.doing == (
         f"{ingested.counts['used']} of {len(ROWS)} rows used, {ingested.counts['rejected']} rejected, "

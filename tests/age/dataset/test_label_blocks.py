@@ -29,9 +29,7 @@ def in_blocks(path, size):
         blocks = label_file.blocks(path, size)
         scans = [label_file.scan_block(path, header, block) for block in blocks]
         return [
-            row
-            for number, block in enumerate(blocks)
-            for row in label_file.read_block(path, header, block, scans[:number])
+            row for number, block in enumerate(blocks) for row in label_file.read_block(path, header, block, scans[:number])
         ]
     except BadInput as error:
         return str(error)

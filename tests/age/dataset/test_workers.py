@@ -1,6 +1,5 @@
 """How many workers ingest, and how often they fail, makes no difference to what is written."""
 
-
 import apache_beam as beam
 import pytest
 from apache_beam.options.pipeline_options import PipelineOptions

@@ -7,7 +7,7 @@ import pytest
 
 from age.evaluation import predictions_file
 
-HOSTILE = ['plain', 'comma, and "quote"', "line\nbreak", "return\rhere", "=1+1", "贝", "", " blank "]
+HOSTILE = ["plain", 'comma, and "quote"', "line\nbreak", "return\rhere", "=1+1", "贝", "", " blank "]
 
 
 def write(path, attributes, rows):

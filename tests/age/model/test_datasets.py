@@ -25,7 +25,9 @@ def pipelines(train_files, split):
 
 
 def test_every_pipeline_is_untuned(train_files, split):
-    tuned = [name for name, dataset in pipelines(train_files, split).items() if dataset.options().autotune.enabled is not False]
+    tuned = [
+        name for name, dataset in pipelines(train_files, split).items() if dataset.options().autotune.enabled is not False
+    ]
     assert tuned == []
 
 

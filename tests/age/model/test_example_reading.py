@@ -1,5 +1,7 @@
 """Examples are read as they come, from however many files."""
 
+import itertools
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -14,7 +16,7 @@ def sharded(train_files, tmp_path_factory):
     directory = tmp_path_factory.mktemp("sharded")
     records = [record.numpy() for record in tf.data.TFRecordDataset(tf.io.gfile.glob(train_files))]
     bounds = [0, 3, 3, 20, 21, 40, 55, 70]
-    for number, (start, end) in enumerate(zip(bounds, bounds[1:])):
+    for number, (start, end) in enumerate(itertools.pairwise(bounds)):
         with tf.io.TFRecordWriter(str(directory / f"data_tfrecord-{number:05d}-of-00007")) as writer:
             for record in records[start:end]:
                 writer.write(record)
@@ -41,9 +43,7 @@ def test_labels_are_the_hashes_of_the_records_in_order(sharded):
     hashes = []
     for record in example_reading._records(sharded):
         hashes.append(tf.train.Example.FromString(record.numpy()).features.feature[features.IMAGE_SHA256].bytes_list.value[0])
-    assert [bytes.fromhex(one.decode()) for one in hashes] == [
-        bytes(labels.sha256[rank : rank + 1]) for rank in labels.rank
-    ]
+    assert [bytes.fromhex(one.decode()) for one in hashes] == [bytes(labels.sha256[rank : rank + 1]) for rank in labels.rank]
 
 
 def test_images_come_in_the_order_of_the_labels_ranks(sharded, train_files):

@@ -35,7 +35,9 @@ def decoded_in_hash_order(files):
     by_hash = {}
     for record in tf.data.TFRecordDataset(tf.io.gfile.glob(files)):
         feature = tf.train.Example.FromString(record.numpy()).features.feature
-        image = image_decoding.resize_image(image_decoding.decode_image(feature[features.IMAGE_ENCODED].bytes_list.value[0]), 32)
+        image = image_decoding.resize_image(
+            image_decoding.decode_image(feature[features.IMAGE_ENCODED].bytes_list.value[0]), 32
+        )
         by_hash[feature[features.IMAGE_SHA256].bytes_list.value[0]] = (image, feature[features.AGE].float_list.value[0])
     return [by_hash[sha256] for sha256 in sorted(by_hash)]
 
@@ -69,7 +71,9 @@ def test_what_the_features_depend_on_makes_new_ones(net, train_files, tmp_path, 
     cached(net, tmp_path, train_files)
     settings = SETTINGS.model_copy(update=change)
 
-    again = cached(network.build(settings, 40.0, 20.0) if "image_size" in change else net, tmp_path, train_files, settings, settings.views)
+    again = cached(
+        network.build(settings, 40.0, 20.0) if "image_size" in change else net, tmp_path, train_files, settings, settings.views
+    )
 
     assert again.computed
 

@@ -41,7 +41,9 @@ def partial_file(small_backbone, tmp_path_factory):
     return write_weights(tmp_path_factory.mktemp("weights") / "partial.h5", lower)
 
 
-@pytest.mark.parametrize("name, freeze", [("resnet50", "conv4_block6_out"), ("mobilenet_v2_035", "block_5_add"), ("resnet20", "stage2_block3_out")])
+@pytest.mark.parametrize(
+    "name, freeze", [("resnet50", "conv4_block6_out"), ("mobilenet_v2_035", "block_5_add"), ("resnet20", "stage2_block3_out")]
+)
 def test_cut_network_answers_as_the_uncut_one(name, freeze):
     keras.utils.set_random_seed(1)
     images = np.random.default_rng(0).uniform(0, 255, size=(3, 64, 64, 3)).astype("float32")
@@ -135,7 +137,10 @@ def test_same_weights_have_the_same_digest_and_others_another(complete_file):
         ({"freeze_through": "block_99"}, "'block_99' is no layer of mobilenet_v2_035. Expected 'auto'"),
         ({"freeze_through": "block_5_project"}, "does not cut the backbone in two"),
         ({"weights": "/nowhere/weights.h5"}, "there is no such file"),
-        ({"backbone": "resnet20", "weights": "imagenet"}, "no ImageNet weights for this backbone.*'none', or trainer.backbone to"),
+        (
+            {"backbone": "resnet20", "weights": "imagenet"},
+            "no ImageNet weights for this backbone.*'none', or trainer.backbone to",
+        ),
         ({"weights": __file__}, "not an HDF5 file"),
     ],
 )
@@ -162,8 +167,6 @@ def test_imagenet_without_a_network_says_what_to_do(tmp_path, monkeypatch):
 def test_real_partial_weights_of_resnet50_fit(shared_weights):
     path = shared_weights / "resnet50_notop_through_conv4_block6_out.h5"
 
-    built = network.build(
-        settings(backbone="resnet50", image_size=64, weights=str(path), weights_partial=True), 33.0, 20.0
-    )
+    built = network.build(settings(backbone="resnet50", image_size=64, weights=str(path), weights_partial=True), 33.0, 20.0)
 
     assert built.stem.output.shape[1:] == (2, 2, 1024)

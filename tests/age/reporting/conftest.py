@@ -9,7 +9,7 @@ import json
 import os
 import pathlib
 import shutil
-from typing import Any, Dict, List
+from typing import Any
 
 import numpy as np
 import pytest
@@ -40,7 +40,7 @@ def picture(shade: int, size: int = 40) -> bytes:
     return written.getvalue()
 
 
-def make_rows(count: int, seed: int) -> List[Row]:
+def make_rows(count: int, seed: int) -> list[Row]:
     """Returns rows whose pictures differ in one grey value each, so that each can be told from its thumbnail."""
     random = np.random.default_rng(seed)
     rows = []
@@ -60,7 +60,7 @@ def make_rows(count: int, seed: int) -> List[Row]:
     return rows
 
 
-def write_examples(directory: pathlib.Path, splits: Dict[str, List[Row]]) -> str:
+def write_examples(directory: pathlib.Path, splits: dict[str, list[Row]]) -> str:
     def text(value):
         return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
 
@@ -78,7 +78,7 @@ def write_examples(directory: pathlib.Path, splits: Dict[str, List[Row]]) -> str
     return str(directory)
 
 
-def write_predictions(path: pathlib.Path, rows: List[Row]) -> str:
+def write_predictions(path: pathlib.Path, rows: list[Row]) -> str:
     with open(path, "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(("file_name", "sha256", "real_age", "predicted_age", "gender"))
@@ -86,7 +86,7 @@ def write_predictions(path: pathlib.Path, rows: List[Row]) -> str:
     return str(path)
 
 
-def measured(rows: List[Row]) -> Dict[str, Any]:
+def measured(rows: list[Row]) -> dict[str, Any]:
     errors = np.array([row.predicted - row.age for row in rows])
     return {
         "mae": float(np.abs(errors).mean()),
@@ -97,11 +97,11 @@ def measured(rows: List[Row]) -> Dict[str, Any]:
     }
 
 
-def interval(mae: float) -> Dict[str, float]:
+def interval(mae: float) -> dict[str, float]:
     return {"low": mae * 0.9, "high": mae * 1.1, "confidence": 0.95, "resamples": 2000}
 
 
-def described(ages: List[float]) -> Dict[str, Any]:
+def described(ages: list[float]) -> dict[str, Any]:
     q25, median, q75 = np.percentile(ages, [25, 50, 75])
     return {
         "count": len(ages),
@@ -116,7 +116,7 @@ def described(ages: List[float]) -> Dict[str, Any]:
     }
 
 
-def slices(rows: List[Row], small: int = 12) -> List[Dict[str, Any]]:
+def slices(rows: list[Row], small: int = 12) -> list[dict[str, Any]]:
     decades = {f"{10 * place}-{10 * place + 9}": [r for r in rows if r.age // 10 == place] for place in range(10)}
     genders = {value: [r for r in rows if r.gender == value] for value in ("female", "male")}
     made = []
@@ -135,14 +135,14 @@ def slices(rows: List[Row], small: int = 12) -> List[Dict[str, Any]]:
 class Made:
     """A verdict, the rows of its splits, and a place to write in."""
 
-    verdict: Dict[str, Any]
-    splits: Dict[str, List[Row]]
+    verdict: dict[str, Any]
+    splits: dict[str, list[Row]]
     directory: pathlib.Path
 
-    def with_changes(self, **changes) -> Dict[str, Any]:
+    def with_changes(self, **changes) -> dict[str, Any]:
         return {**copy.deepcopy(self.verdict), **changes}
 
-    def stopped(self) -> Dict[str, Any]:
+    def stopped(self) -> dict[str, Any]:
         """The verdict of the same data when the data gate stopped the run."""
         verdict = self.with_changes(
             blessed=False,
@@ -161,7 +161,7 @@ class Made:
             verdict["paths"].pop(name, None)
         return verdict
 
-    def explored(self) -> Dict[str, Any]:
+    def explored(self) -> dict[str, Any]:
         return {**self.stopped(), "kind": "explore", "blessed": None, "stopped_by": None, "reasons": []}
 
 
@@ -250,8 +250,8 @@ class Reader:
 
     def __init__(self, browser):
         self._browser = browser
-        self.complaints: List[str] = []
-        self.requests: List[str] = []
+        self.complaints: list[str] = []
+        self.requests: list[str] = []
 
     def open(self, path: pathlib.Path, width: int = 1280, scheme: str = "light", media: str = "screen"):
         opened = self._browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme).new_page()
@@ -263,7 +263,7 @@ class Reader:
         opened.goto(path.as_uri())
         return opened
 
-    def outside_requests(self) -> List[str]:
+    def outside_requests(self) -> list[str]:
         return [url for url in self.requests if not url.startswith(("data:", "file:"))]
 
 
@@ -283,9 +283,7 @@ def browser():
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(
-            executable_path=program, args=["--no-sandbox"] if os.geteuid() == 0 else []
-        )
+        launched = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"] if os.geteuid() == 0 else [])
         yield launched
         launched.close()
 
@@ -300,7 +298,7 @@ def written(made, tmp_path_factory):
     """Writes a verdict and returns the page's path; the same verdict is written once."""
     pages = {}
 
-    def write(verdict: Dict[str, Any]) -> pathlib.Path:
+    def write(verdict: dict[str, Any]) -> pathlib.Path:
         key = json.dumps(verdict, sort_keys=True)
         if key not in pages:
             directory = tmp_path_factory.mktemp("report")

@@ -59,7 +59,12 @@ def test_card_says_nothing_about_single_people(made, tmp_path):
 
     text = model_card.render(verdict)
 
-    names = {row.file_name for rows in made.splits.values() for row in rows} | {"gone.png", "Anna Meier", "/data/faces", "/runs/faces"}
+    names = {row.file_name for rows in made.splits.values() for row in rows} | {
+        "gone.png",
+        "Anna Meier",
+        "/data/faces",
+        "/runs/faces",
+    }
     assert [name for name in names if name in text] == []
 
 

@@ -1,5 +1,6 @@
 """The written page, read in a browser."""
 
+import itertools
 import json
 import pathlib
 
@@ -56,7 +57,13 @@ def without_faces(made):
 
 def of_a_model_that_did_not_answer(made):
     verdict = unblessed(made)
-    verdict["metrics"] = {**verdict["metrics"], "mae": float("nan"), "rmse": float("nan"), "bias": float("nan"), "mae_interval": None}
+    verdict["metrics"] = {
+        **verdict["metrics"],
+        "mae": float("nan"),
+        "rmse": float("nan"),
+        "bias": float("nan"),
+        "mae_interval": None,
+    }
     return verdict
 
 
@@ -184,10 +191,12 @@ def test_page_can_be_read_aloud(state, written, reader):
 
     levels = opened.eval_on_selector_all("h1, h2, h3", "found => found.map(one => Number(one.tagName[1]))")
     assert levels[0] == 1 and levels.count(1) == 1
-    assert all(after <= before + 1 for before, after in zip(levels, levels[1:]))
+    assert all(after <= before + 1 for before, after in itertools.pairwise(levels))
     assert opened.eval_on_selector_all("th:not([scope])", "found => found.length") == 0
     assert opened.eval_on_selector_all("img:not([alt]), img[alt='']", "found => found.length") == 0
-    labels = opened.eval_on_selector_all("svg", "all => all.map(one => [one.getAttribute('aria-label'), one.querySelector('title').textContent])")
+    labels = opened.eval_on_selector_all(
+        "svg", "all => all.map(one => [one.getAttribute('aria-label'), one.querySelector('title').textContent])"
+    )
     assert all(label and label == title for label, title in labels)
     ids = opened.eval_on_selector_all("[id]", "all => all.map(one => one.id)")
     assert len(ids) == len(set(ids))
@@ -219,7 +228,9 @@ def test_an_interval_that_reaches_over_the_limit_is_pointed_out(made, written, r
     verdict = made.with_changes()
     verdict["metrics"]["mae_interval"] = {"low": 4.0, "high": 8.4, "confidence": 0.95, "resamples": 2000}
 
-    assert "another draw of test photographs could have ended the other way" in reader.open(written(verdict)).inner_text(".verdict")
+    assert "another draw of test photographs could have ended the other way" in reader.open(written(verdict)).inner_text(
+        ".verdict"
+    )
 
 
 def test_numbers_are_those_of_blessing_json(made, written, reader):
@@ -332,7 +343,12 @@ def test_worst_predictions_and_random_sample_are_shown_with_their_photographs(ma
     assert len(worst) == len(sample) == 24
     for row, (text, width, _) in zip(rows, worst):
         error = row.predicted - row.age
-        assert text.split("\n") == [f"real {row.age:g}", f"predicted {row.predicted:.1f}", f"{error:+.1f} years", row.file_name]
+        assert text.split("\n") == [
+            f"real {row.age:g}",
+            f"predicted {row.predicted:.1f}",
+            f"{error:+.1f} years",
+            row.file_name,
+        ]
         assert width == 96
     assert len({source for _, _, source in (*worst, *sample)}) > 24
     across = opened.eval_on_selector_all("#data .faces li", "all => all.map(one => parseFloat(one.innerText))")
@@ -352,7 +368,7 @@ def test_no_face_is_shown_when_they_are_switched_off(made, written, reader):
 
 HOSTILE = (
     "<script>document.title='owned'</script>.png",
-    "\"><img src=x onerror=\"document.title='owned'\">.png",
+    '"><img src=x onerror="document.title=\'owned\'">.png',
     "{{ 7 * 7 }}{% raw %}",
     "</title></style></table><h1>gone</h1>",
     "\u202egnp.exe\u2066",
@@ -366,7 +382,9 @@ def hostile(made, name, directory):
     """Puts a text into every place that data or configuration reach."""
     verdict = made.with_changes(blessed=False, reasons=[name, f"Reason {name}"], run_id=f"run {name}")
     rows = [*made.splits["test"]]
-    rows[0] = type(rows[0])(name.replace("\udcff", "\ufffd").replace("\0", ""), rows[0].sha256, 1.0, 90.0, "male", rows[0].encoded)
+    rows[0] = type(rows[0])(
+        name.replace("\udcff", "\ufffd").replace("\0", ""), rows[0].sha256, 1.0, 90.0, "male", rows[0].encoded
+    )
     verdict["paths"]["predictions"] = write_predictions(pathlib.Path(directory) / "predictions.csv", rows)
     verdict["paths"]["metadata"] = name
     verdict["paths"].pop("examples")
@@ -429,7 +447,9 @@ def test_a_large_test_split_stays_a_small_page(made, written, reader, tmp_path):
         f"attribute {n}": [{"value": "v" * 200 + str(m), "count": 9} for m in range(30)] for n in range(50)
     }
     verdict["slices"] = [
-        {**verdict["slices"][0], "feature": f"attribute {n}", "value": f"{m} " + "v" * 200} for n in range(50) for m in range(30)
+        {**verdict["slices"][0], "feature": f"attribute {n}", "value": f"{m} " + "v" * 200}
+        for n in range(50)
+        for m in range(30)
     ]
     verdict["reasons"] = ["w" * 900] * 300
     verdict["blessed"] = False

@@ -10,7 +10,7 @@ from pipeline import configuration
 
 @pytest.mark.parametrize(
     "directory",
-    ["/data/it's $(touch owned) `x` \"q\"", "/data/\u202eabc\nEND_OF_CONFIGURATION\nrm x", "/data/ü漢", "/data/\\n: {a}#"],
+    ['/data/it\'s $(touch owned) `x` "q"', "/data/\u202eabc\nEND_OF_CONFIGURATION\nrm x", "/data/ü漢", "/data/\\n: {a}#"],
 )
 def test_they_hold_the_configuration_whatever_is_in_it(tmp_path, directory):
     configured = configuration.load(

@@ -79,8 +79,7 @@ def test_a_part_without_label_file_is_reported(release, tmp_path):
 def test_gender_and_race_become_attributes(release, tmp_path, place):
     (release / place).mkdir(exist_ok=True)
     (release / place / "allcategories_train.csv").write_text(
-        f"{CATEGORIES}000000.jpg,female,asian,makeup,modernphoto,happy\n"
-        "000001.jpg,Male,Caucasian,nomakeup,oldphoto,neutral\n"
+        f"{CATEGORIES}000000.jpg,female,asian,makeup,modernphoto,happy\n000001.jpg,Male,Caucasian,nomakeup,oldphoto,neutral\n"
     )
     import_appa_real(str(release), str(tmp_path / "set"))
     said = [(row["gender"], row["ethnicity"]) for row in rows_of(tmp_path / "set")]
