@@ -192,6 +192,17 @@ def _position(arguments: list[str], flag: str) -> int:
     return arguments.index(flag) + 1 if flag in arguments else len(arguments)
 
 
+def known_types() -> Container[str]:
+    """Tells TFX's executor of this project's artifact types, and returns the titles of all that it can import."""
+    from tfx.orchestration.kubeflow.v2 import compiler_utils
+
+    from components import artifacts
+
+    for kind in artifacts.OWN_TYPES:
+        compiler_utils.TITLE_TO_CLASS_PATH[kind.TYPE_NAME] = f"{kind.__module__}.{kind.__qualname__}"
+    return compiler_utils.TITLE_TO_CLASS_PATH
+
+
 def _run_step(arguments: list[str]) -> None:
     position = _position(arguments, INVOCATION_FLAG)
     try:
@@ -213,15 +224,10 @@ def _run_step(arguments: list[str]) -> None:
     sys.argv = sys.argv[:1]
     from google.protobuf import json_format
     from kfp.pipeline_spec import pipeline_spec_pb2
-    from tfx.orchestration.kubeflow.v2 import compiler_utils
     from tfx.orchestration.kubeflow.v2.container import kubeflow_v2_entrypoint_utils, kubeflow_v2_run_executor
     from tfx.orchestration.portable import outputs_utils
 
-    from components import artifacts
-
-    for kind in artifacts.OWN_TYPES:
-        compiler_utils.TITLE_TO_CLASS_PATH[kind.TYPE_NAME] = f"{kind.__module__}.{kind.__qualname__}"
-    without_outputs_of_kubeflow(executor_input, compiler_utils.TITLE_TO_CLASS_PATH)
+    without_outputs_of_kubeflow(executor_input, known_types())
     arguments = [*arguments[:position], json.dumps(executor_input), *arguments[position + 1 :]]
     # TFX's own launcher makes the directories that executors write into; Kubeflow's makes only those above them.
     parsed = json_format.ParseDict(executor_input, pipeline_spec_pb2.ExecutorInput(), ignore_unknown_fields=True)

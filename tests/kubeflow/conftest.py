@@ -10,8 +10,17 @@ import zipfile
 
 import pytest
 
+from tests.kubeflow.imitation.containers import Containers
+
 CHECKOUT = pathlib.Path(__file__).parents[2]
 PACKAGES = ("age", "components", "pipeline", "schemas")
+PRELOADED = [
+    "tensorflow",
+    "tensorflow_data_validation",
+    "tensorflow_model_analysis",
+    "tfx.orchestration.kubeflow.v2.container.kubeflow_v2_run_executor",
+]
+"""What takes long to import; containers are forks of a process that has it."""
 
 
 @pytest.fixture(scope="session")
@@ -54,6 +63,14 @@ def container_environment(installed_package, tmp_path_factory) -> dict:
     ).stdout
     assert all(path.startswith(str(installed_package)) for path in where.split())
     return environment
+
+
+@pytest.fixture(scope="session")
+def containers(container_environment, tmp_path_factory):
+    """Starts the containers of every run, with what takes long to import already there."""
+    started = Containers(container_environment, tmp_path_factory.mktemp("server"), PRELOADED)
+    yield started
+    started.close()
 
 
 def small_specification(workdir: pathlib.Path, data: pathlib.Path, *overrides: str) -> str:

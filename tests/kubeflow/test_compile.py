@@ -15,7 +15,8 @@ from pipeline import configuration
 from pipeline.kubeflow import compiler, specification
 from pipeline.kubeflow.settings import KubeflowSettings
 from schemas.bad_input import BadInput
-from tests.kubeflow import launcher
+from tests.kubeflow.imitation import cluster, driver
+from tests.kubeflow.imitation.releases import RELEASES
 
 CHECKOUT = pathlib.Path(__file__).parents[2]
 CONFIG = str(CHECKOUT / "configs" / "kubeflow.yaml")
@@ -60,7 +61,7 @@ def test_kfp_reads_it(text, tmp_path):
 
 def test_every_executor_is_a_container_or_an_importer(text):
     """Resolvers and lifecycle hooks are what the open-source backend refuses or ignores."""
-    parsed, deployment = launcher.parse(text)
+    parsed, deployment = cluster.parse(text)
     assert len(deployment.executors) == len(parsed.root.dag.tasks) == len(parsed.components)
     for name, executor in deployment.executors.items():
         assert executor.WhichOneof("spec") in ("container", "importer"), name
@@ -69,7 +70,7 @@ def test_every_executor_is_a_container_or_an_importer(text):
 
 
 def test_every_source_of_a_parameter_exists(text):
-    parsed, _ = launcher.parse(text)
+    parsed, _ = cluster.parse(text)
     declared = parsed.root.input_definitions.parameters
     for name, task in parsed.root.dag.tasks.items():
         inputs = parsed.components[task.component_ref.name].input_definitions.parameters
@@ -115,11 +116,11 @@ def test_a_parameter_that_the_pipeline_does_not_declare_is_refused_as_in_the_bac
     """What TFX's exit handler would do: the tasks refer to parameters that their DAG does not have."""
     without = json.loads(json.dumps(documents[0]))
     del without["root"]["inputDefinitions"]["parameters"]["data_dir"]
-    cluster = launcher.Cluster(yaml.safe_dump_all([without, documents[1]]), tmp_path, {})
-    with pytest.raises(launcher.DriverError, match="parent DAG does not have input parameter data_dir"):
-        cluster.run("run")
-    with pytest.raises(launcher.DriverError, match="no parameters"):
-        cluster.run("run", epoch=3)
+    backend = cluster.Cluster(yaml.safe_dump_all([without, documents[1]]), tmp_path, None, RELEASES["2.17.0"])
+    with pytest.raises(driver.DriverError, match="parent DAG does not have input parameter data_dir"):
+        backend.run("run")
+    with pytest.raises(driver.DriverError, match="no parameters"):
+        backend.run("run", epoch=3)
 
 
 def test_tfx_alone_names_a_producer_that_does_not_exist(documents, tmp_path, monkeypatch):
@@ -244,7 +245,7 @@ FLINK = {
 def test_every_step_that_uses_beam_is_told_where_it_runs():
     text = compiled(f"beam={json.dumps(FLINK)}")
     told = configuration.load(CONFIG, [f"beam={json.dumps(FLINK)}"], for_cluster=True).beam_args()
-    _, deployment = launcher.parse(text)
+    _, deployment = cluster.parse(text)
     of_step = {name: list(executor.container.args) for name, executor in deployment.executors.items()}
     for step in ("FaceExampleGen", "StatisticsGen", "AgeEvaluator"):
         arguments = of_step[f"{step}_executor"]

@@ -1,113 +1,186 @@
-"""Runs the compiled containers' own commands, one after the other, and compares the end with that of a local run."""
+"""Runs the compiled containers' own commands, one after the other, and compares the end with that of a local run.
+
+Each release of Kubeflow Pipelines is imitated in turn; `test_captures.py` holds the imitation against the real one.
+"""
 
 import csv
+import dataclasses
 import json
 import pathlib
 import shutil
+from typing import Any
 
 import numpy as np
 import pytest
 
 from tests.end_to_end.conftest import run_pipeline, write_shades
 from tests.kubeflow.conftest import small_specification
-from tests.kubeflow.launcher import Cluster
+from tests.kubeflow.imitation import driver
+from tests.kubeflow.imitation.cluster import PIPELINE_ROOT, Cluster, Task
+from tests.kubeflow.imitation.releases import RELEASES
 
-# Forty processes that load TensorFlow: with the rest of the tests it would pass a quarter of an hour.
+# Minutes of ingestion and training for each release: with the rest of the tests it would pass a quarter of an hour.
 pytestmark = pytest.mark.containers
 
 ALWAYS_RUN = {"RunStart", "DataGate", "BlessingReport", "BlessingGate"}
+FIRST, SECOND, OTHER = (f"{number}{'1' * 7}-1111-4111-8111-111111111111" for number in "123")
+STOPPED, REFUSED, RETRIED, WITHOUT_LOGS = (f"{number}{'1' * 7}-1111-4111-8111-111111111111" for number in "4567")
+SECRET = "very-secret"
 
 
-@pytest.fixture(scope="module")
-def volume(tmp_path_factory) -> pathlib.Path:
-    """What a persistent volume holds: data, and what the runs leave."""
-    volume = tmp_path_factory.mktemp("volume")
+@dataclasses.dataclass
+class Installation:
+    """A cluster, its volume, and the volume's path in containers."""
+
+    cluster: Cluster
+    volume: pathlib.Path
+    mounted: pathlib.Path
+
+    def verdict(self, run_id: str) -> dict[str, Any]:
+        return json.loads((self.volume / "runs" / "reports" / run_id / "blessing.json").read_text())
+
+
+def _installation(tmp_path_factory, containers, release, publish_logs) -> Installation:
+    volume, mounted = tmp_path_factory.mktemp("volume"), tmp_path_factory.mktemp("mnt") / "age"
     write_shades(volume / "data")
-    return volume
+    text = small_specification(
+        mounted / "runs",
+        mounted / "data",
+        "trainer.epochs=2",
+        f"kubeflow.volumes=[{{claim: age, path: {mounted}}}]",
+        "kubeflow.secrets=[{name: store, env: {STORE_KEY: key}}]",
+        "kubeflow.steps={BlessingReport: {retries: 1}}",
+    )
+    cluster = Cluster(
+        text,
+        tmp_path_factory.mktemp("cluster"),
+        containers,
+        RELEASES[release],
+        claims={"age": volume},
+        secrets={"store": {"key": SECRET}},
+        publish_logs=publish_logs,
+    )
+    return Installation(cluster, volume, mounted)
+
+
+@pytest.fixture(scope="module", params=RELEASES)
+def installation(request, tmp_path_factory, containers) -> Installation:
+    return _installation(tmp_path_factory, containers, request.param, publish_logs=True)
 
 
 @pytest.fixture(scope="module")
-def cluster(volume, tmp_path_factory, container_environment) -> Cluster:
-    text = small_specification(volume / "runs", volume / "data", "trainer.epochs=2")
-    return Cluster(text, tmp_path_factory.mktemp("cluster"), container_environment)
-
-
-@pytest.fixture(scope="module")
-def first(cluster):
+def first(installation) -> dict[str, Task]:
     """A first run, with nothing served yet; the epochs are a parameter of the run."""
-    tasks = cluster.run("11111111-1111-4111-8111-111111111111", epochs=10)
+    return _succeeded(installation.cluster.run(FIRST, epochs=10))
+
+
+def _succeeded(tasks: dict[str, Task]) -> dict[str, Task]:
     for name, task in tasks.items():
         assert task.status == 0, f"{name}:\n{task.log[-6000:]}"
     return tasks
 
 
-def _verdict(volume, run_id):
-    return json.loads((volume / "runs" / "reports" / run_id / "blessing.json").read_text())
+@pytest.fixture(scope="module")
+def local(tmp_path_factory) -> dict[str, Any]:
+    """The verdict of a run on the same data on this machine."""
+    directory = tmp_path_factory.mktemp("local")
+    return run_pipeline(write_shades(directory / "data"), directory / "runs").verdict
 
 
-def test_the_first_run_ends_as_a_local_run_does(first, cluster, volume, tmp_path_factory):
-    assert set(first) == set(cluster.specification.root.dag.tasks)
-    verdict = _verdict(volume, "11111111-1111-4111-8111-111111111111")
+def test_the_first_run_ends_as_a_local_run_does(first, installation, local):
+    assert set(first) == set(installation.cluster.tasks)
+    verdict = installation.verdict(FIRST)
     assert verdict["blessed"] and verdict["champion"] is None
 
-    local = run_pipeline(volume / "data", tmp_path_factory.mktemp("local")).verdict
     for key in ("blessed", "reasons", "metrics", "slices", "thresholds", "data_fingerprint"):
         assert verdict[key] == local[key], key
     assert verdict["training"]["history"] == local["training"]["history"]
-    ours = json.loads(next((volume / "runs" / "serving" / "age").glob("*/assets.extra/provenance.json")).read_text())
+    served = installation.volume / "runs" / "serving" / "age"
+    ours = json.loads(next(served.glob("*/assets.extra/provenance.json")).read_text())
     theirs = json.loads((pathlib.Path(local["paths"]["model"]) / "assets.extra" / "provenance.json").read_text())
     assert ours["recipe"] == theirs["recipe"] and ours["trainer"]["epochs"] == 10
 
 
-def test_the_pushed_models_answer_alike(first, volume, tmp_path):
+def test_the_pushed_models_answer_alike(first, installation):
     import tensorflow as tf
 
-    (pushed,) = (volume / "runs" / "serving" / "age").iterdir()
-    artifact = first["Pusher"].artifacts["pushed_model"]
-    assert artifact["metadata"]["pushed_version"] == pushed.name
-    image = next((volume / "data" / "images").iterdir()).read_bytes()
+    (pushed,) = (installation.volume / "runs" / "serving" / "age").iterdir()
+    assert first["Pusher"].artifacts["pushed_model"].properties["pushed_version"] == pushed.name
+    image = next((installation.volume / "data" / "images").iterdir()).read_bytes()
     served = tf.saved_model.load(str(pushed)).signatures["serving_default"](image_bytes=tf.constant([image]))
     assert np.isfinite(served["age"].numpy()).all()
 
 
-def test_metrics_and_report_are_where_the_run_page_shows_them(first, cluster, volume):
+def test_metrics_and_report_are_where_the_run_page_shows_them(first, installation):
     metrics = first["AgeEvaluator"].artifacts["metrics"]
-    assert metrics["type"] == {"schemaTitle": "system.Metrics"}
-    verdict = _verdict(volume, "11111111-1111-4111-8111-111111111111")
+    assert metrics.kind == "system.Metrics"
+    verdict = installation.verdict(FIRST)
     for name in ("mae", "bias", "within_5_years"):
-        assert metrics["metadata"][name] == pytest.approx(verdict["metrics"][name])
-    assert {"mae gender=female", "bias gender=male", "within_5_years age_decade=20-29"} <= set(metrics["metadata"])
+        assert metrics.properties[name] == pytest.approx(verdict["metrics"][name])
+    assert {"mae gender=female", "bias gender=male", "within_5_years age_decade=20-29"} <= set(metrics.properties)
 
     page = first["BlessingReport"].artifacts["page"]
-    assert page["type"] == {"schemaTitle": "system.HTML"}
-    assert page["uri"].startswith("minio://") and page["uri"].endswith("/page.html")
-    report = volume / "runs" / "reports" / "11111111-1111-4111-8111-111111111111" / "report.html"
-    assert cluster.stored(page["uri"]).read_text() == report.read_text()
+    assert page.kind == "system.HTML"
+    assert page.uri.startswith("minio://") and page.uri.endswith("/page.html")
+    report = installation.volume / "runs" / "reports" / FIRST / "report.html"
+    assert installation.cluster.store.path(page.uri).read_text() == report.read_text()
     assert "/mounts/minio/" not in json.dumps(verdict)
 
 
 def test_every_artifact_keeps_its_uri(first):
     for name, task in first.items():
-        for _key, artifact in task.artifacts.items():
-            assert artifact["uri"].startswith(
-                f"minio://mlpipeline/v2/artifacts/age/11111111-1111-4111-8111-111111111111/{name}/"
-            )
+        (attempt,) = task.attempts
+        for key, listed in attempt.executor_input["outputs"]["artifacts"].items():
+            given, recorded = driver.only_artifact(listed)["uri"], task.artifacts[key].uri
+            assert recorded == given or recorded == f"{given}/page.html"
+            assert f"{PIPELINE_ROOT}/age/{FIRST}/{name}/" in recorded
 
 
-def test_a_rerun_comes_from_the_cache(first, cluster, volume):
+def test_metadata_hold_no_path_of_a_container(first):
+    """A blessing says which model it is about, to people and steps that never see the container."""
+    for task in first.values():
+        for artifact in task.artifacts.values():
+            assert "/mounts/" not in json.dumps(artifact.properties)
+    model = first["Trainer"].artifacts["model"].uri
+    assert first["AgeEvaluator"].artifacts["blessing"].properties["current_model"] == model
+
+
+def test_each_steps_log_is_published(first, installation):
+    for name, task in first.items():
+        assert installation.cluster.store.path(task.artifacts[driver.LOGS].uri).read_text() == task.log, name
+
+
+def test_secrets_are_in_the_environment_and_in_no_log(first):
+    for task in first.values():
+        (attempt,) = task.attempts
+        variables = attempt.pod["containers"][0]["env"]
+        assert {"name": "STORE_KEY", "valueFrom": {"secretKeyRef": {"name": "store", "key": "key"}}} in variables
+        assert SECRET not in attempt.log
+
+
+def test_a_rerun_comes_from_the_cache(first, installation):
     """The same data and settings: the model that is served was made from the same recipe, and is no champion."""
-    second = cluster.run("22222222-2222-4222-8222-222222222222", epochs=10)
+    second = _succeeded(installation.cluster.run(SECOND, epochs=10))
     assert {name for name, task in second.items() if not task.cached} == ALWAYS_RUN
-    assert all(task.status == 0 for task in second.values())
-    assert _verdict(volume, "22222222-2222-4222-8222-222222222222")["blessed"]
+    assert installation.verdict(SECOND)["blessed"]
 
 
-def test_another_model_is_compared_with_the_one_that_is_served(first, cluster, volume):
+def test_a_step_whose_node_goes_away_is_tried_again(first, installation):
+    installation.cluster.nodes_that_go_away = {("BlessingReport", 0): 0.2}
+    tasks = _succeeded(installation.cluster.run(RETRIED, epochs=10))
+    lost, again = tasks["BlessingReport"].attempts
+    assert (lost.status, again.status) == (-9, 0)
+    outputs = [attempt.executor_input["outputs"]["artifacts"]["report"] for attempt in (lost, again)]
+    assert outputs[0] == outputs[1]
+    assert installation.verdict(RETRIED)["blessed"]
+
+
+def test_another_model_is_compared_with_the_one_that_is_served(first, installation):
     """One epoch learns nothing: the candidate loses against the champion, and the run ends as failed at its last step."""
-    tasks = cluster.run("33333333-3333-4333-8333-333333333333", epochs=1, max_mae=80.0)
+    tasks = installation.cluster.run(OTHER, epochs=1, max_mae=80.0)
     assert {"FaceExampleGen", "StatisticsGen", "ExampleValidator"} <= {name for name, task in tasks.items() if task.cached}
-    verdict = _verdict(volume, "33333333-3333-4333-8333-333333333333")
-    (served,) = (volume / "runs" / "serving" / "age").iterdir()
+    verdict = installation.verdict(OTHER)
+    (served,) = (installation.volume / "runs" / "serving" / "age").iterdir()
     assert verdict["champion"]["version"] == int(served.name)
     assert (
         not verdict["blessed"]
@@ -115,31 +188,31 @@ def test_another_model_is_compared_with_the_one_that_is_served(first, cluster, v
         and verdict["configuration"]["trainer"]["epochs"] == 1
     )
     assert [name for name, task in tasks.items() if task.status] == ["BlessingGate"]
-    assert tasks["BlessingGate"].status == 2
+    # The launcher ends with 1 whatever the step ended with.
+    assert (tasks["BlessingGate"].status, tasks["BlessingGate"].container_status) == (1, 2)
     assert "NOT BLESSED" in tasks["BlessingGate"].log and "Traceback" not in tasks["BlessingGate"].log
-    assert tasks["BlessingReport"].artifacts["page"]["uri"]
+    assert tasks["BlessingReport"].artifacts["page"].uri
 
 
-def test_the_data_gate_stops_a_run_whose_report_can_be_read(first, cluster, volume):
-    spoilt = volume / "spoilt"
-    shutil.copytree(volume / "data", spoilt)
+def test_the_data_gate_stops_a_run_whose_report_can_be_read(first, installation):
+    spoilt = installation.volume / "spoilt"
+    shutil.copytree(installation.volume / "data", spoilt)
     with (spoilt / "labels.csv").open(newline="") as file:
         rows = list(csv.reader(file))
     with (spoilt / "labels.csv").open("w", newline="") as file:
         csv.writer(file).writerows(
             [rows[0]] + [[row[0], "old", row[2]] if i % 4 == 0 else row for i, row in enumerate(rows[1:])]
         )
-    run_id = "44444444-4444-4444-8444-444444444444"
-    tasks = cluster.run(run_id, data_dir=str(spoilt))
-    assert tasks["DataGate"].status == 2 and "Trainer" not in tasks
+    tasks = installation.cluster.run(STOPPED, data_dir=str(installation.mounted / "spoilt"))
+    assert tasks["DataGate"].container_status == 2 and "Trainer" not in tasks
     assert (
         "The data gate stopped the run" in tasks["DataGate"].log
         and "Traceback" not in tasks["DataGate"].log.split("Error:")[1]
     )
-    verdict = _verdict(volume, run_id)
-    assert verdict["stopped_by"] == "DataGate" and verdict["data"]["directory"] == str(spoilt)
+    verdict = installation.verdict(STOPPED)
+    assert verdict["stopped_by"] == "DataGate" and verdict["data"]["directory"] == str(installation.mounted / "spoilt")
     assert verdict["paths"]["rejects"].startswith("minio://")
-    assert (volume / "runs" / "reports" / run_id / "report.html").is_file()
+    assert (installation.volume / "runs" / "reports" / STOPPED / "report.html").is_file()
 
 
 @pytest.mark.parametrize(
@@ -150,8 +223,17 @@ def test_the_data_gate_stops_a_run_whose_report_can_be_read(first, cluster, volu
         ({"data_dir": "/nowhere"}, "The pipeline parameter data_dir is /nowhere"),
     ],
 )
-def test_a_parameter_out_of_range_is_refused_in_a_sentence(cluster, parameters, said):
-    tasks = cluster.run("55555555-5555-4555-8555-555555555555", **parameters)
-    assert set(tasks) == {"RunStart"} and tasks["RunStart"].status == 2
+def test_a_parameter_out_of_range_is_refused_in_a_sentence(installation, parameters, said):
+    tasks = installation.cluster.run(REFUSED, **parameters)
+    assert set(tasks) == {"RunStart"} and tasks["RunStart"].container_status == 2
     ending = tasks["RunStart"].log.split("Error: ")[-1]
     assert ending.startswith(said) and "Traceback" not in tasks["RunStart"].log
+
+
+def test_a_run_where_logs_are_not_published(tmp_path_factory, containers):
+    """BlessingGate has then no outputs at all."""
+    installation = _installation(tmp_path_factory, containers, "2.17.0", publish_logs=False)
+    tasks = _succeeded(installation.cluster.run(WITHOUT_LOGS, epochs=10))
+    assert set(tasks) == set(installation.cluster.tasks)
+    assert not any(driver.LOGS in task.artifacts for task in tasks.values())
+    assert installation.verdict(WITHOUT_LOGS)["blessed"]
