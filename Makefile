@@ -14,7 +14,7 @@ CONFIG ?=
 WORKDIR ?=
 ## SET='a.b=c …' values that override the configuration's
 SET ?=
-## TREE=DIR      where a Debian 13 tree goes (/var/tmp/age-current for test-current, /var/tmp/age-image for image-tree)
+## TREE=DIR      where a Debian tree goes (/var/tmp/age-current, /var/tmp/age-first-run or /var/tmp/age-image, by target)
 TREE ?=
 ## ARGS='…'      further arguments, for the command that the target runs
 ARGS ?=
@@ -33,7 +33,8 @@ RUN_OPTIONS = --config $(call quote,CONFIG) \
 	$(foreach override,$(value SET),--set '$(subst ','\'',$(override))')
 
 MAKEFLAGS += --no-print-directory
-.PHONY: help setup run test lint format test-current test-containers test-flink flink-up flink-down bench lock image-tree clean
+.PHONY: help setup run test lint format test-current test-first-run test-containers test-flink flink-up flink-down bench lock image-tree \
+	clean
 
 help: ## List the targets and their parameters
 	@echo 'Targets:'
@@ -58,6 +59,9 @@ format: setup ## Mend in the code what a machine can mend
 
 test-current: ## Run the tests on the current stack in a Debian 13 tree TREE= (needs root and debootstrap), and exchange models
 	@python3 -m proofs.current_stack $(call tree,current) $(call quote,VENV) $(value ARGS)
+
+test-first-run: ## Run `make run` in bare Debian 12 and 13 trees below TREE= (needs root and debootstrap); ARGS=trixie for one
+	@python3 -m proofs.first_run $(call tree,first-run) $(value ARGS)
 
 test-containers: setup ## Run the containers of the pipeline compiled for Kubeflow, one by one, on this machine
 	@$(BIN)/python -m pytest -m containers tests/kubeflow/test_containers.py $(value ARGS)

@@ -21,6 +21,7 @@ _NETWORK = {
     *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "all_proxy", "no_proxy"),
     *("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_TRUSTED_HOST", "PIP_DEFAULT_TIMEOUT", "PIP_PROXY"),
     *("UV_DEFAULT_INDEX", "UV_INDEX", "UV_INDEX_URL", "UV_EXTRA_INDEX_URL", "UV_HTTP_TIMEOUT", "UV_INSECURE_HOST"),
+    "UV_PYTHON_INSTALL_MIRROR",
 }
 _CERTIFICATES_OF_THE_HOST = ("PIP_CERT", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 _CONFIGURED = {
@@ -138,7 +139,7 @@ def network() -> tuple:
     return variables, mounts
 
 
-def run_in(tree: pathlib.Path, command: str, environment: dict, mounts: dict) -> int:
+def run_in(tree: pathlib.Path, command: str, environment: dict, mounts: dict, log: list = None) -> int:
     """Runs a shell command in the tree and returns its exit status.
 
     Args:
@@ -146,9 +147,18 @@ def run_in(tree: pathlib.Path, command: str, environment: dict, mounts: dict) ->
         command: what `/bin/sh -e` runs there.
         environment: all of its variables.
         mounts: path in the tree -> file or directory of this machine that appears there meanwhile.
+        log: where the lines that it prints are added, when they are wanted; they are printed here all the same.
     """
     lines = "".join(f"{origin}\t{target}\n" for target, origin in mounts.items())
     isolated = ["unshare", "--mount", "--pid", "--fork", "--kill-child"]
-    return subprocess.run(
-        [*isolated, "sh", "-euc", _ENTER, "sh", str(tree), lines, command], env={"PATH": PATH, **environment}
-    ).returncode
+    entered = [*isolated, "sh", "-euc", _ENTER, "sh", str(tree), lines, command]
+    environment = {"PATH": PATH, **environment}
+    if log is None:
+        return subprocess.run(entered, env=environment).returncode
+    with subprocess.Popen(
+        entered, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
+    ) as running:
+        for line in running.stdout:
+            print(line, end="", flush=True)
+            log.append(line.rstrip("\n"))
+    return running.returncode
