@@ -15,13 +15,9 @@ RUN apt-get update \
     && rm -rf /var/lib/apt/lists/*
 
 FROM debian AS installer
-# g++ and headers: one package (pyfarmhash) is compiled. venv: to install uv, whose hash is in locks/uv.txt.
-RUN apt-get update \
-    && apt-get install --yes --no-install-recommends python3-dev python3-venv g++ \
-    && rm -rf /var/lib/apt/lists/*
-COPY locks/uv.txt /build/locks/
-RUN python3 -m venv /build/uv \
-    && /build/uv/bin/pip install --no-cache-dir --require-hashes --no-deps --requirement /build/locks/uv.txt
+# The installer's hash is in locks/uv.txt. Nothing is compiled: every package of the current stack with C++ in it has a wheel.
+COPY locks/package_index.py locks/fetch_uv.py locks/uv.txt /build/locks/
+RUN python3 /build/locks/fetch_uv.py /build/uv
 ENV PATH=/build/uv/bin:$PATH UV_LINK_MODE=copy UV_NO_CACHE=1
 
 FROM installer AS lock-cpu
@@ -33,13 +29,14 @@ COPY locks/current-cuda.txt /build/locks/lock.txt
 FROM lock-${VARIANT} AS project
 RUN uv venv --no-project --python /usr/bin/python3 /opt/age \
     && uv pip sync --require-hashes --build-constraints /build/locks/lock.txt --python /opt/age/bin/python /build/locks/lock.txt
+COPY locks/uv.toml /build/
 COPY setup.py /build/project/
 COPY age /build/project/age
 COPY components /build/project/components
 COPY pipeline /build/project/pipeline
 COPY schemas /build/project/schemas
 RUN uv pip install --no-deps --no-build-isolation --python /opt/age/bin/python /build/project \
-    && uv pip check --python /opt/age/bin/python
+    && uv pip check --config-file /build/uv.toml --python /opt/age/bin/python
 
 FROM debian AS image
 # Kubeflow's launcher copies artifacts below these; older ones mount nothing there and run as the image's user.

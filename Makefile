@@ -33,8 +33,7 @@ RUN_OPTIONS = --config $(call quote,CONFIG) \
 	$(foreach override,$(value SET),--set '$(subst ','\'',$(override))')
 
 MAKEFLAGS += --no-print-directory
-.PHONY: help setup run test lint format test-current test-first-run test-containers test-flink flink-up flink-down bench lock image-tree \
-	clean
+.PHONY: help setup run test lint format test-current test-first-run test-containers test-flink flink-up flink-down bench lock image-tree clean
 
 help: ## List the targets and their parameters
 	@echo 'Targets:'

@@ -30,8 +30,9 @@ esac
 stack=$(sh "$locks/stack.sh" "${2:-}")
 lock=locks/$stack$beside.txt
 case $stack in
-    current) versions='3.13 3.12 3.11' ;;
-    compatible) versions='3.10' ;;
+    current) versions='3.13 3.12 3.11' compiled= ;;
+    # What has no wheel for this Python on Linux and is written in C or C++.
+    compatible) versions='3.10' compiled='pyfarmhash crcmod' ;;
 esac
 
 # What the caller's shell has active is neither read nor changed.
@@ -39,7 +40,7 @@ unset VIRTUAL_ENV CONDA_PREFIX PYTHONHOME PYTHONPATH PYENV_VERSION UV_PYTHON UV_
 
 # In every environment that this script makes: empty while it is being made, then what it was made from.
 stamp=$venv/.age-pipeline
-made_from="$stack $(cat "$checkout/$lock" "$checkout/setup.py" "$locks/install.sh" | cksum) $checkout"
+made_from="$stack $(cat "$checkout/$lock" "$checkout/setup.py" "$locks/install.sh" "$locks/uv.toml" | cksum) $checkout"
 
 works() {
     "$venv/bin/python" -c '' 2>/dev/null
@@ -50,15 +51,15 @@ if [ -e "$stamp" ] && [ "$(cat "$stamp")" = "$made_from" ] && works; then
     exit 0
 fi
 
-# Print the interpreter of the version $1 that this machine has, complete enough to build packages with.
+# Print the interpreter of the version $1 that this machine has: complete, and with its header files where $2 says so.
 find_python() {
     for candidate in "python$1" python3 "/usr/bin/python$1" "/usr/local/bin/python$1" \
-        "${PYENV_ROOT:-$HOME/.pyenv}/versions/$1"*/bin/python; do
-        "$candidate" - "$1" 2>/dev/null <<'PYTHON' && return 0
+        "${PYENV_ROOT:-${HOME:-}/.pyenv}/versions/$1"*/bin/python; do
+        "$candidate" - "$1" "$2" 2>/dev/null <<'PYTHON' && return 0
 import bz2, ctypes, lzma, os, sqlite3, ssl, sys, sysconfig, zlib
 if "%d.%d" % sys.version_info[:2] != sys.argv[1]:
     sys.exit(1)
-if not os.path.exists(os.path.join(sysconfig.get_paths()["include"], "Python.h")):
+if sys.argv[2] and not os.path.exists(os.path.join(sysconfig.get_paths()["include"], "Python.h")):
     sys.exit(1)
 print(sys._base_executable)
 PYTHON
@@ -66,16 +67,40 @@ PYTHON
     return 1
 }
 
-make_empty_environment() {
+# Sets `compiled` to what must be compiled here, `python` to the interpreter to use, empty for one that uv downloads, and
+# ends with one line where the system lacks anything.
+look_at_the_system() {
+    cache=${UV_CACHE_DIR:-${XDG_CACHE_HOME:-${HOME:-}/.cache}/uv}
+    remaining=
+    for package in $compiled; do
+        find "$cache"/sdists-v* -name "$package-*-cp310-*.whl" 2>/dev/null | grep -q . || remaining="$remaining $package"
+    done
+    compiled=${remaining# }
+
     python=
     for version in $versions; do
-        if python=$(find_python "$version"); then
-            echo "Environment: making $1 with Python $version from $python."
-            break
-        fi
+        if python=$(find_python "$version" "$compiled"); then break; fi
     done
+
+    missing=$(sh "$locks/uv.sh" "$venv" --needs)
+    reason=
+    if [ -n "$compiled" ] && ! command -v c++ >/dev/null && ! command -v g++ >/dev/null; then
+        missing="$missing g++"
+        reason=" (it compiles $(echo "$compiled" | sed 's/ / and /'))"
+        if [ -z "$python" ] && find_python "$versions" '' >/dev/null; then
+            missing="$missing python$versions-dev"
+        elif [ -z "$python" ]; then
+            reason="${reason%)}; uv will download its Python $versions)"
+        fi
+    fi
+    [ -z "$missing" ] || fail "Missing here for the $stack stack$reason: apt install ${missing# }"
+}
+
+make_empty_environment() {
     newest=${versions%% *}
-    if [ -z "$python" ]; then
+    if [ -n "$python" ]; then
+        echo "Environment: making $1 with Python $version from $python."
+    else
         echo "Environment: making $1 with Python $newest, which uv downloads."
     fi
     find "$venv" -mindepth 1 -maxdepth 1 ! -name .uv ! -name .age-pipeline -exec rm -rf {} +
@@ -83,41 +108,41 @@ make_empty_environment() {
         --python-preference "$([ -n "$python" ] && echo system || echo only-managed)" \
         --python "${python:-$newest}" "$venv" ||
         fail "No complete Python $newest was found and uv could not download one (its reason is above): install Python \
-$newest with its header files, for example with 'pyenv install $newest' or 'apt install python$newest-dev', and run this \
-again."
+$newest with its header files, for example with 'apt install python$newest-dev' where the system has that version, or with \
+'pyenv install $newest', or set UV_PYTHON_INSTALL_MIRROR to where your network keeps it, and run this again."
 }
 
 if [ ! -e "$stamp" ] && [ -d "$venv" ] && [ -n "$(ls -A "$venv")" ]; then
     fail "VENV=$1 is a directory with something else in it: name one that does not exist yet." 2
 fi
-mkdir -p "$venv" || fail "VENV=$1 can't be made: name a directory that you may write to." 2
 previous=$(cat "$stamp" 2>/dev/null || true)
-: >"$stamp"
-
-uv=$(sh "$locks/uv.sh" "$venv")
-
-# The machine may say in pip's terms where packages are and which certificates to trust; uv reads other names.
-if [ -n "${PIP_INDEX_URL:-}" ]; then export UV_DEFAULT_INDEX="${UV_DEFAULT_INDEX:-$PIP_INDEX_URL}"; fi
-if [ -n "${PIP_CERT:-}" ]; then export SSL_CERT_FILE="${SSL_CERT_FILE:-$PIP_CERT}"; fi
-
 # A finished environment of the same stack needs only what changed; one that was cut off may be broken anywhere.
 case $previous in
-    "$stack "*) works || make_empty_environment "$1" ;;
-    *) make_empty_environment "$1" ;;
+    "$stack "*) works && mend=yes || mend= ;;
+    *) mend= ;;
 esac
+[ -n "$mend" ] || look_at_the_system
+
+mkdir -p "$venv" || fail "VENV=$1 can't be made: name a directory that you may write to." 2
+: >"$stamp"
+uv=$(sh "$locks/uv.sh" "$venv")
+# The machine may say in pip's terms where packages are and which certificates to trust; uv reads other names.
+settings=$(sh "$locks/uv.sh" "$venv" --settings)
+eval "$settings"
+[ -n "$mend" ] || make_empty_environment "$1"
 
 started=$(date +%s)
 echo "Environment: installing $(grep -c '^[a-z0-9].*==' "$checkout/$lock") packages from $lock (several minutes where" \
     "they must be downloaded first)."
 cd -- "$checkout" # relative names from here: versions of uv before 0.9 split some arguments at spaces
 "$uv" pip sync --quiet --require-hashes --build-constraints "$lock" --python "$venv/bin/python" "$lock" || {
-    command -v c++ >/dev/null || command -v g++ >/dev/null ||
-        echo "Some packages are compiled here, and there is no C++ compiler: install one (apt install g++)." >&2
+    [ -z "$compiled" ] || command -v c++ >/dev/null || command -v g++ >/dev/null ||
+        echo "Some packages are compiled here, and there is no C++ compiler: apt install g++" >&2
     fail "The packages could not be installed (the reason is above). Run this again when that is mended."
 }
 "$uv" pip install --quiet --no-deps --no-build-isolation --python "$venv/bin/python" --editable . ||
     fail "The project itself could not be installed (the reason is above)."
-"$uv" pip check --quiet --python "$venv/bin/python" ||
+"$uv" pip check --config-file locks/uv.toml --quiet --python "$venv/bin/python" ||
     fail "The packages of $lock don't fit together or don't fit setup.py (above): run 'make lock'."
 
 echo "$made_from" >"$stamp"

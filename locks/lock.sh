@@ -8,19 +8,21 @@
 set -eu
 
 cd -- "$(dirname -- "$0")/.."
-uv=$(sh locks/uv.sh "$1")
+venv=$1
+uv=$(sh locks/uv.sh "$venv")
 shift
 
 # A lock file is for every machine: nothing of this one's settings may get into it.
 unset UV_DEFAULT_INDEX UV_INDEX_URL UV_EXTRA_INDEX_URL UV_FIND_LINKS PIP_FIND_LINKS PIP_EXTRA_INDEX_URL UV_CONSTRAINT UV_OVERRIDE
 unset VIRTUAL_ENV CONDA_PREFIX PYTHONHOME PYTHONPATH UV_PYTHON UV_SYSTEM_PYTHON
-if [ -n "${PIP_INDEX_URL:-}" ]; then export UV_DEFAULT_INDEX="$PIP_INDEX_URL"; fi
+settings=$(sh locks/uv.sh "$venv" --settings)
+eval "$settings"
 export UV_CUSTOM_COMPILE_COMMAND='make lock'
 
 compile() {
     output=$1
     shift
-    "$uv" pip compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --output-file "$output" "$@"
+    "$uv" pip compile --config-file locks/uv.toml --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --output-file "$output" "$@"
     echo "$output: $(grep -c '^[a-z0-9].*==' "$output") packages."
 }
 

@@ -19,9 +19,7 @@ from proofs import debian_tree
 from proofs.debian_tree import CHECKOUT, INSIDE
 
 # What README.md and docs/flink.md ask of a machine, and a browser for the report's tests.
-PACKAGES = (
-    "ca-certificates", "chromium", "g++", "make", "maven", "openjdk-21-jre-headless", "python3", "python3-dev", "python3-venv"
-)  # fmt: skip
+PACKAGES = ("ca-certificates", "chromium", "make", "maven", "openjdk-21-jre-headless", "python3")
 
 
 def loads_here() -> bool:

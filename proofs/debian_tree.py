@@ -1,5 +1,7 @@
 """A Debian tree, made with debootstrap and entered with chroot."""
 
+from __future__ import annotations
+
 import os
 import pathlib
 import shutil
@@ -61,6 +63,8 @@ def make(tree: pathlib.Path, suite: str) -> None:
     made = subprocess.run(["debootstrap", "--variant=minbase", suite, str(tree)])
     if made.returncode:
         sys.exit(f"debootstrap could not make {tree} (its reason is above).")
+    # Debian's installer writes this one, as container engines do; debootstrap does not.
+    (tree / "etc/hosts").write_text("127.0.0.1\tlocalhost\n::1\tlocalhost\n")
 
 
 def prepare(tree: pathlib.Path, suite: str, packages: tuple, afresh: bool = False) -> None:
@@ -139,7 +143,7 @@ def network() -> tuple:
     return variables, mounts
 
 
-def run_in(tree: pathlib.Path, command: str, environment: dict, mounts: dict, log: list = None) -> int:
+def run_in(tree: pathlib.Path, command: str, environment: dict, mounts: dict, log: list | None = None) -> int:
     """Runs a shell command in the tree and returns its exit status.
 
     Args:

@@ -9,6 +9,8 @@ network keeps uv from downloading the Python of the compatible stack, which Debi
 is shown to the tree, and the closing lines say so. A tree that proved it is removed.
 """
 
+from __future__ import annotations
+
 import argparse
 import glob
 import os
@@ -50,14 +52,15 @@ class FirstRun:
         self._variables.update(HOME="/root", LANG="C.UTF-8")
         self._remarks = []
 
-    def _do(self, command: str, log: list = None) -> int:
+    def _do(self, command: str, log: list | None = None) -> int:
         print(f"$ {command}", flush=True)
         return debian_tree.run_in(self._tree, f"cd {debian_tree.INSIDE} && {command}", self._variables, self._mounts, log)
 
     def _written(self) -> list:
         """Returns what an attempt left that the checkout and the bare system do not have."""
         inside = self._tree / debian_tree.INSIDE.lstrip("/")
-        return [str(path) for path in (inside / ".venv", self._tree / "root/.cache", self._tree / "root/.local") if path.exists()]
+        places = inside / ".venv", self._tree / "root/.cache", self._tree / "root/.local"
+        return [str(path) for path in places if path.exists()]
 
     def prove(self) -> str:
         """Returns what was proved, and with what.
@@ -83,7 +86,7 @@ class FirstRun:
             version = no_python[1]
             place = python_of_this_machine(version)
             if not place:
-                sys.exit(f"{self._tree}: NOT proved: uv could not download Python {version}, and this machine has none to show.")
+                sys.exit(f"{self._tree}: NOT proved: uv could not download Python {version}, and this machine has none.")
             self._mounts[place] = place
             self._variables.update(PATH=f"{debian_tree.PATH}:{place}/bin", PYTHONDONTWRITEBYTECODE="1")
             self._remarks.append(f"with this machine's Python {version}, since uv could NOT download one here")

@@ -3,7 +3,7 @@
     python -m proofs.image /var/tmp/age-image [--variant gpu] [--check]
 
 Needs root, `debootstrap` and a package index. The stages that lead to the image are run one after the other in the one
-tree, so it ends up with the image's files and the compilers that made them; what they copy from one another is in place.
+tree, so it ends up with the image's files and what made them; what they copy from one another is in place.
 `--check` then runs the compiled containers' commands inside the tree (tests/kubeflow/test_containers.py).
 """
 

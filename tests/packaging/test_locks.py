@@ -1,5 +1,6 @@
 """The lock files pin every package of a stack, by version and hash, and agree with setup.py."""
 
+import importlib.metadata
 import re
 from pathlib import Path
 
@@ -111,3 +112,22 @@ def test_setup_py_admits_what_the_lock_file_pins(stack, python, project):
 
 def test_the_package_brings_the_three_floors_and_nothing_else(project):
     assert {package.split(".")[0] for package in project.packages} == {"schemas", "age", "components", "pipeline"}
+
+
+def test_what_is_said_in_place_of_a_packages_metadata_is_about_a_locked_version():
+    (name,) = re.findall(r'^name = "(.+)"$', (CHECKOUT / "locks" / "uv.toml").read_text(), re.MULTILINE)
+    (version,) = re.findall(r'^version = "(.+)"$', (CHECKOUT / "locks" / "uv.toml").read_text(), re.MULTILINE)
+    assert locked_versions("current", "3.13")[name] == version
+
+
+def test_it_differs_from_what_the_package_says_in_one_requirement():
+    tomllib = pytest.importorskip("tomllib", reason="Python reads TOML since 3.11")
+    ((name, version, said),) = (
+        (entry["name"], entry["version"], entry["requires-dist"])
+        for entry in tomllib.loads((CHECKOUT / "locks" / "uv.toml").read_text())["dependency-metadata"]
+    )
+    if importlib.metadata.version(name) != version:
+        pytest.skip(f"{name} {version} is not installed: this is not the current stack")
+    own = {Requirement(text) for text in importlib.metadata.requires(name)}
+    own = {requirement for requirement in own if requirement.marker is None}
+    assert {requirement.name for requirement in own ^ set(map(Requirement, said))} == {"pyfarmhash"}
