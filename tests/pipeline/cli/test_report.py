@@ -16,7 +16,7 @@ from click.testing import CliRunner
 from pipeline.cli import cli
 from schemas.bad_input import BadInput
 
-ROOT = pathlib.Path(__file__).parents[2]
+ROOT = pathlib.Path(__file__).parents[3]
 
 
 def metrics(mae, count=120, **further):

@@ -1,6 +1,5 @@
 """The command line as a person or a script meets it: sentences, exit statuses, and no waiting for `--help`."""
 
-import os
 import pathlib
 import subprocess
 import sys
@@ -8,23 +7,14 @@ import time
 
 import pytest
 
-ROOT = pathlib.Path(__file__).parents[2]
+from pipeline.cli import cli
 
-
-def age_pipeline(*arguments, cwd=ROOT):
-    return subprocess.run(
-        [sys.executable, "-m", "pipeline", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        cwd=cwd,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        timeout=120,
-    )
+ROOT = pathlib.Path(__file__).parents[3]
 
 
 @pytest.mark.parametrize(
     "command",
-    [(), ("run",), ("explore",), ("report",), ("compile",), ("submit",), ("predict",), ("sample-data",), ("import-utkface",)],
+    [(), *((name,) for name in sorted(cli.commands))],
 )
 def test_help_answers_without_loading_libraries(command):
     started = time.monotonic()
@@ -67,7 +57,7 @@ def test_help_answers_without_loading_libraries(command):
         (["import-utkface", "nowhere", "faces"], "nowhere"),
     ],
 )
-def test_bad_usage_and_bad_input_end_with_2_and_a_sentence(arguments, sentence, tmp_path):
+def test_bad_usage_and_bad_input_end_with_2_and_a_sentence(arguments, sentence, age_pipeline, tmp_path):
     result = age_pipeline(*arguments, cwd=tmp_path)
 
     assert result.returncode == 2
@@ -84,7 +74,7 @@ def test_bad_usage_and_bad_input_end_with_2_and_a_sentence(arguments, sentence, 
         ("file_name,real_age\n\xe9.jpg,3\n".encode("latin-1"), "is not UTF-8"),
     ],
 )
-def test_a_bad_label_file_ends_a_run_before_libraries_load(labels, sentence, tmp_path):
+def test_a_bad_label_file_ends_a_run_before_libraries_load(labels, sentence, age_pipeline, tmp_path):
     if labels is not None:
         (tmp_path / "labels.csv").write_bytes(labels)
 
@@ -94,17 +84,3 @@ def test_a_bad_label_file_ends_a_run_before_libraries_load(labels, sentence, tmp
     assert sentence in result.stderr
     assert "Traceback" not in result.stderr
     assert "Loading TensorFlow" not in result.stdout
-
-
-def test_sample_data_and_importers_say_what_they_wrote(tmp_path):
-    drawn = age_pipeline("sample-data", tmp_path / "drawn", "--count", 60, "--image-size", 32)
-    picture = next((tmp_path / "drawn" / "final_files").iterdir()).read_bytes()
-    (tmp_path / "UTKFace").mkdir()
-    for number, name in enumerate(("18_0_0_20170117140129888.jpg.chip.jpg", "no_age.jpg")):
-        (tmp_path / "UTKFace" / name).write_bytes(picture + bytes([number]))
-    imported = age_pipeline("import-utkface", tmp_path / "UTKFace", tmp_path / "faces")
-
-    assert drawn.returncode == imported.returncode == 0, drawn.stderr + imported.stderr
-    assert "60 faces" in drawn.stdout
-    assert "1 rows" in imported.stdout and "no_age.jpg" in imported.stdout
-    assert (tmp_path / "faces" / "labels.csv").read_text().splitlines()[1].startswith("18_0_0")

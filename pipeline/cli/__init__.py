@@ -1,0 +1,59 @@
+"""The command line, `age-pipeline`: a module for each group of commands.
+
+A new group is a new module with `COMMANDS`, named in `_GROUPS`. Libraries load inside the commands, so that `--help`
+answers at once.
+"""
+
+import sys
+import traceback
+
+import click
+
+from pipeline.cli import exit_status, kubeflow, models, reports, running, sources
+from pipeline.terminal.inert_text import inert_lines
+from schemas.bad_input import BadInput
+
+_GROUPS = (running, reports, models, kubeflow, sources)
+
+
+@click.group(
+    commands=[command for group in _GROUPS for command in group.COMMANDS],
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+def cli():
+    """Learn a person's age from a photograph: from a folder of faces to a gated, served model.
+
+    Exit status: 0 done (and blessed, for run), 2 bad usage or bad input, 3 the run finished and the model was not
+    blessed, 1 anything else.
+    """
+
+
+def main() -> None:
+    """Runs the command line and turns every ending into a sentence and an exit status."""
+    try:
+        cli.main(standalone_mode=False)
+    except BadInput as error:
+        click.echo(f"Error: {inert_lines(error)}", err=True)
+        sys.exit(exit_status.BAD_INPUT)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(exit_status.BAD_INPUT)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("Stopped.", err=True)
+        sys.exit(exit_status.FAILED)
+    except Exception as error:
+        from pipeline.kubeflow import submission
+        from pipeline.local import local_runner
+
+        if isinstance(error, local_runner.RunStopped):
+            click.echo(inert_lines(error), err=True)
+        elif isinstance(error, (local_runner.RunFailed, submission.SubmissionFailed)):
+            click.echo(f"Error: {inert_lines(error)}", err=True)
+        else:
+            click.echo(
+                f"Error: {type(error).__name__}: {inert_lines(error)}\n"
+                "This is a fault of the pipeline's own; the lines below say where.",
+                err=True,
+            )
+            traceback.print_exc()
+        sys.exit(exit_status.FAILED)

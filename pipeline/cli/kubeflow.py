@@ -1,0 +1,64 @@
+"""Kubeflow Pipelines: `compile` and `submit`."""
+
+import sys
+
+import click
+
+from pipeline.cli import exit_status, options
+from schemas.bad_input import BadInput
+
+
+@click.command("compile")
+@click.option("-o", "--output", metavar="FILE", required=True, help="Where the specification goes, such as age_pipeline.yaml.")
+@options.configuration
+def compile_pipeline(output, load_configuration):
+    """Compile the pipeline for Kubeflow Pipelines."""
+    from pipeline.kubeflow import compiler
+
+    text = compiler.compile_specification(load_configuration(for_cluster=True))
+    try:
+        with open(output, "w", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise BadInput(f"{output}: can't be written: {error.strerror}.") from error
+    click.echo(f"{output}: upload it to Kubeflow Pipelines, or let 'age-pipeline submit' do so.")
+
+
+@click.command()
+@click.option("--host", metavar="URL", required=True, help="Address of Kubeflow Pipelines, such as http://localhost:8080.")
+@click.option("--experiment", metavar="NAME", help="Where the run belongs (kubeflow.experiment).")
+@click.option("--param", "assignments", metavar="NAME=VALUE", multiple=True, help="A parameter of the run, such as epochs=5.")
+@click.option("--recurring", metavar="CRON", help="Start it again and again, such as '0 3 * * 1'.")
+@click.option("--wait", is_flag=True, help="Follow the run, and end with its verdict as exit status.")
+@options.configuration
+def submit(host, experiment, assignments, recurring, wait, load_configuration):
+    """Compile the pipeline, upload it to Kubeflow Pipelines and start a run."""
+    from pipeline.kubeflow import compiler, submission
+
+    if recurring and wait:
+        raise BadInput("--recurring and --wait: a recurring run has no end to wait for. Leave one of them out.")
+    cron = submission.six_field_cron(recurring) if recurring else None
+    configured = load_configuration(for_cluster=True)
+    connected = submission.Submission(host, configured.kubeflow, click.echo)
+    experiment_id = connected.experiment(experiment or configured.kubeflow.experiment)
+    specification = compiler.compile_specification(configured)
+    parameters = submission.read_parameters(assignments, submission.declared_parameters(specification))
+    pipeline_id, version_id = connected.upload(specification)
+    if cron:
+        connected.start_recurring(experiment_id, pipeline_id, version_id, parameters, cron)
+        return
+    run_id = connected.start(experiment_id, pipeline_id, version_id, parameters)
+    if wait:
+        ending = connected.wait(run_id)
+        click.echo(f"The run ended: {ending}.")
+        sys.exit(
+            {
+                submission.BLESSED: exit_status.DONE,
+                submission.NOT_BLESSED: exit_status.NOT_BLESSED,
+                submission.STOPPED: exit_status.BAD_INPUT,
+                submission.FAILED: exit_status.FAILED,
+            }[ending]
+        )
+
+
+COMMANDS = (compile_pipeline, submit)
