@@ -50,8 +50,8 @@ run: setup ## Run the pipeline: the demo, or your faces with DATA=
 test: setup ## Run the tests
 	@$(BIN)/python -m pytest $(value ARGS)
 
-lint: setup ## Check the code: rules, format, floors
-	@$(BIN)/ruff check --quiet . && $(BIN)/ruff format --quiet --check . && PATH=$(BIN):$$PATH $(BIN)/lint-imports --no-logo
+lint: setup ## Check the code: rules, format, floors, types
+	@$(BIN)/ruff check --quiet . && $(BIN)/ruff format --quiet --check . && PATH=$(BIN):$$PATH $(BIN)/lint-imports --no-logo && $(BIN)/mypy
 
 format: setup ## Mend in the code what a machine can mend
 	@$(BIN)/ruff check --quiet --fix . ; $(BIN)/ruff format --quiet .

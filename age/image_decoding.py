@@ -28,11 +28,11 @@ _ORIENTATION_LITTLE_ENDIAN = b"\x12\x01\x03\x00\x01\x00\x00\x00"
 _ORIENTATION_BIG_ENDIAN = b"\x01\x12\x00\x03\x00\x00\x00\x01"
 
 
-def _is_png(encoded):
+def _is_png(encoded: tf.Tensor) -> tf.Tensor:
     return tf.equal(tf.strings.substr(encoded, 0, len(PNG_MAGIC)), PNG_MAGIC)
 
 
-def encoded_size(encoded):
+def encoded_size(encoded: tf.Tensor) -> tf.Tensor:
     """Reads height and width from a file's header, without decoding it and before EXIF orientation.
 
     Args:
@@ -45,19 +45,19 @@ def encoded_size(encoded):
         tf.errors.InvalidArgumentError: the header can't be read.
     """
 
-    def png_size():
+    def png_size() -> tf.Tensor:
         # Zeros stand in for what a file that is cut off lacks. Taking a substring past its end would fail too, but with a
         # message that quotes the file, which Python can't read as text.
         head = tf.io.decode_raw(tf.strings.substr(encoded, 0, 24), tf.int32, little_endian=False, fixed_length=24)
         return tf.stack([head[5], head[4]])
 
-    def jpeg_size():
+    def jpeg_size() -> tf.Tensor:
         return tf.io.extract_jpeg_shape(encoded)[:2]
 
     return tf.cond(_is_png(encoded), png_size, jpeg_size)
 
 
-def _find(haystack, needle: bytes):
+def _find(haystack: tf.Tensor, needle: bytes) -> tf.Tensor:
     """Returns the position of `needle` in a uint8 vector, or -1."""
     count = tf.maximum(tf.size(haystack) - len(needle) + 1, 0)
     matches = tf.ones([count], tf.bool)
@@ -67,7 +67,7 @@ def _find(haystack, needle: bytes):
     return tf.cond(tf.size(found) > 0, lambda: tf.cast(found[0, 0], tf.int32), lambda: -1)
 
 
-def exif_orientation(encoded):
+def exif_orientation(encoded: tf.Tensor) -> tf.Tensor:
     """Reads the EXIF orientation of a JPEG file.
 
     Looks where the Exif standard (JEITA CP-3451, 4.5.4 and 4.6.2) puts it: an APP1 segment at the file's beginning whose
@@ -82,7 +82,7 @@ def exif_orientation(encoded):
     head = tf.io.decode_raw(tf.strings.substr(encoded, 0, _EXIF_SEARCH_BYTES), tf.uint8)
     exif = _find(head, _EXIF_MARK)
 
-    def read():
+    def read() -> tf.Tensor:
         tiff = head[exif + len(_EXIF_MARK) : exif + len(_EXIF_MARK) + _IFD_SEARCH_BYTES]
         little, big = _find(tiff, _ORIENTATION_LITTLE_ENDIAN), _find(tiff, _ORIENTATION_BIG_ENDIAN)
         value_at = tf.where(little >= 0, little + 8, big + 9)
@@ -93,7 +93,7 @@ def exif_orientation(encoded):
     return tf.cond(exif >= 0, read, lambda: 1)
 
 
-def _upright(image, orientation):
+def _upright(image: tf.Tensor, orientation: tf.Tensor) -> tf.Tensor:
     """Applies an EXIF orientation (1-8) to an image `[height, width, 3]`."""
     image = tf.cond(orientation >= 5, lambda: tf.transpose(image, [1, 0, 2]), lambda: image)
     mirrored = tf.reduce_any(tf.equal(orientation, [2, 3, 6, 7]))
@@ -102,7 +102,7 @@ def _upright(image, orientation):
     return tf.cond(upside_down, lambda: tf.reverse(image, [0]), lambda: image)
 
 
-def decode_image(encoded):
+def decode_image(encoded: tf.Tensor) -> tf.Tensor:
     """Decodes one JPEG or PNG file to upright RGB.
 
     Args:
@@ -132,7 +132,7 @@ def decode_image(encoded):
     return image
 
 
-def resize_image(image, size: int):
+def resize_image(image: tf.Tensor, size: int) -> tf.Tensor:
     """Fits an image into a square, keeping its proportions and filling the rest with black.
 
     As `tf.image.resize_with_pad`, except that a strip, however long, stays at least one pixel wide: that function fails on
@@ -152,7 +152,7 @@ def resize_image(image, size: int):
     return tf.image.pad_to_bounding_box(resized, margin[0], margin[1], size, size)
 
 
-def decode_to_square(encoded, size: int):
+def decode_to_square(encoded: tf.Tensor, size: int) -> tf.Tensor:
     """Decodes one file and fits it into a square: what the network sees of a photograph.
 
     Args:
@@ -168,7 +168,7 @@ def decode_to_square(encoded, size: int):
     return tf.cast(tf.round(resize_image(decode_image(encoded), size)), tf.uint8)
 
 
-def _readable(encoded):
+def _readable(encoded: tf.Tensor) -> tf.Tensor:
     """Returns bool `[n]`: can each file be decoded?
 
     Only tf.data can go on after an operation has failed in a graph. What it maps is kept as small as can be, because a
@@ -176,7 +176,7 @@ def _readable(encoded):
     times faster for a single photograph than doing everything inside.
     """
 
-    def check(index, one):
+    def check(index: tf.Tensor, one: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         claimed = tf.reduce_prod(tf.cast(encoded_size(one), tf.int64))
         with tf.control_dependencies([tf.debugging.assert_less_equal(claimed, tf.constant(MAX_PIXELS, tf.int64))]):
             image = tf.raw_ops.DecodeImage(contents=tf.identity(one), channels=3, expand_animations=False)
@@ -199,7 +199,7 @@ def _readable(encoded):
     return readable.stack()
 
 
-def decode_batch(encoded, size: int):
+def decode_batch(encoded: tf.Tensor, size: int) -> tuple[tf.Tensor, tf.Tensor]:
     """Decodes and resizes a batch in which some files may be unreadable.
 
     Args:

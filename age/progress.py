@@ -10,7 +10,7 @@ microseconds and is free to be dropped by the listener.
 import contextlib
 import dataclasses
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,7 +43,7 @@ class _Channel:
     def __init__(self, listener: Listener):
         self._listener = listener
         self._lock = threading.Lock()
-        self._sums: dict[str, Progress] = {}
+        self._sums: dict[str, tuple[int, int]] = {}
 
     def tell(self, progress: Progress) -> None:
         with self._lock:
@@ -51,12 +51,12 @@ class _Channel:
 
     def add(self, doing: str, done: int, total: int, unit: str | None) -> None:
         with self._lock:
-            before = self._sums.get(doing, Progress(doing, done=0, total=0, unit=unit))
-            now = dataclasses.replace(before, done=before.done + done, total=before.total + total)
-            self._sums[doing] = now
+            before_done, before_total = self._sums.get(doing, (0, 0))
+            sums = before_done + done, before_total + total
+            self._sums[doing] = sums
             # What is only known to come is no news yet.
             if done:
-                self._listener(now)
+                self._listener(Progress(doing, *sums, unit))
 
 
 # Functions of this module are pickled by name, so that workers elsewhere find no channel.
@@ -64,7 +64,7 @@ _channel: _Channel | None = None
 
 
 @contextlib.contextmanager
-def listening(listener: Listener):
+def listening(listener: Listener) -> Iterator[None]:
     """Hands every report to `listener` while the context lasts, one at a time, from whichever thread reports."""
     global _channel
     before, _channel = _channel, _Channel(listener)

@@ -6,6 +6,12 @@ import io
 import os
 import shutil
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, cast
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from _typeshed import WriteableBuffer
 
 
 def is_remote(path: str) -> bool:
@@ -13,10 +19,10 @@ def is_remote(path: str) -> bool:
     return "://" in path
 
 
-def _gfile():
+def _gfile() -> "ModuleType":
     import tensorflow as tf
 
-    return tf.io.gfile
+    return cast("ModuleType", tf.io.gfile)
 
 
 _published: dict[str, str] = {}
@@ -40,7 +46,7 @@ def join(directory: str, *parts: str) -> str:
 
 
 @contextlib.contextmanager
-def _as_os_errors(path: str):
+def _as_os_errors(path: str) -> Iterator[None]:
     """Turns TensorFlow's file errors into Python's own: who reads a file need not know where it lies."""
     import tensorflow as tf
 
@@ -60,33 +66,35 @@ class _RemoteFile(io.RawIOBase):
         self._path = path
         self._file = _gfile().GFile(path, "rb")
 
-    def readable(self):
+    def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer):
+    def readinto(self, buffer: "WriteableBuffer") -> int:
+        view = memoryview(buffer)
         with _as_os_errors(self._path):
-            block = self._file.read(len(buffer))
-        buffer[: len(block)] = block
+            block: bytes = self._file.read(len(view))
+        view[: len(block)] = block
         return len(block)
 
-    def seekable(self):
+    def seekable(self) -> bool:
         return True
 
-    def seek(self, offset, whence=io.SEEK_SET):
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         with _as_os_errors(self._path):
             self._file.seek(offset, whence)
-            return self._file.tell()
+        return self.tell()
 
-    def tell(self):
+    def tell(self) -> int:
         with _as_os_errors(self._path):
-            return self._file.tell()
+            place: int = self._file.tell()
+        return place
 
-    def close(self):
+    def close(self) -> None:
         self._file.close()
         super().close()
 
 
-def open_binary(path: str):
+def open_binary(path: str) -> io.BufferedReader:
     """Opens a file for reading bytes.
 
     Raises:
@@ -109,7 +117,8 @@ def read_bytes(path: str) -> bytes:
         with open(path, "rb") as file:
             return file.read()
     with _as_os_errors(path), _gfile().GFile(path, "rb") as file:
-        return file.read()
+        content: bytes = file.read()
+    return content
 
 
 def read_range(path: str, offset: int, size: int) -> bytes:
@@ -124,7 +133,8 @@ def read_range(path: str, offset: int, size: int) -> bytes:
             return os.pread(file.fileno(), size, offset)
     with _as_os_errors(path), _gfile().GFile(path, "rb") as file:
         file.seek(offset)
-        return file.read(size)
+        content: bytes = file.read(size)
+    return content
 
 
 def file_size(path: str) -> int:
@@ -137,7 +147,8 @@ def file_size(path: str) -> int:
     if not is_remote(path):
         return os.path.getsize(path)
     with _as_os_errors(path):
-        return _gfile().stat(path).length
+        size: int = _gfile().stat(path).length
+    return size
 
 
 def write_text(path: str, text: str) -> None:
@@ -219,7 +230,7 @@ def make_directory(path: str) -> None:
         os.makedirs(path, exist_ok=True)
 
 
-def list_directory(path: str) -> list:
+def list_directory(path: str) -> list[str]:
     """Returns the names in a directory, without trailing slashes, sorted; nothing when there is no such directory."""
     if not is_directory(path):
         return []
@@ -238,7 +249,7 @@ def link_or_copy_tree(source: str, destination: str) -> None:
                 gfile.copy(join(directory, name), join(target, name), overwrite=True)
         return
 
-    def link_or_copy(old, new):
+    def link_or_copy(old: str, new: str) -> None:
         try:
             os.link(old, new)
         except OSError:

@@ -2,9 +2,14 @@
 
 import dataclasses
 import pathlib
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from schemas import features
 from schemas.bad_input import BadInput
+
+if TYPE_CHECKING:
+    from tensorflow_metadata.proto.v0 import schema_pb2
 
 DEFAULT_SCHEMA = pathlib.Path(__file__).with_name("age.pbtxt")
 
@@ -26,7 +31,7 @@ class Limits:
     max_side: int
 
 
-def parse(text: str, source: str):
+def parse(text: str, source: str) -> "schema_pb2.Schema":
     """Parses a schema in protobuf text form.
 
     Args:
@@ -67,7 +72,7 @@ def parse(text: str, source: str):
     return schema
 
 
-def limits(schema) -> Limits:
+def limits(schema: "schema_pb2.Schema") -> Limits:
     """Returns the bounds that the schema sets for ages and image sides."""
     by_name = {feature.name: feature for feature in schema.feature}
     age = by_name[features.AGE].float_domain
@@ -80,7 +85,7 @@ def limits(schema) -> Limits:
     )
 
 
-def with_attributes(schema, attributes):
+def with_attributes(schema: "schema_pb2.Schema", attributes: Iterable[str]) -> "schema_pb2.Schema":
     """Returns a copy of `schema` in which every attribute column has an entry.
 
     A column that the schema does not name becomes a string that is present once in every example (empty where the
