@@ -1,8 +1,8 @@
 # syntax=docker/dockerfile:1
 # The image of every step on Kubeflow: Debian 13, Python 3.13, the current stack's locked packages, this project.
 #
-#   docker build -t age-pipeline:0.1.0 .                          CPU
-#   docker build -t age-pipeline:0.1.0-gpu --build-arg VARIANT=gpu .   the same, with CUDA 12 and cuDNN 9 for TensorFlow
+#   docker build -t age-pipeline:TAG .                              CPU
+#   docker build -t age-pipeline:TAG --build-arg VARIANT=gpu .      the same, with CUDA 12 and cuDNN 9 for TensorFlow
 #
 # docs/kubeflow.md runs the same commands without a container engine.
 
@@ -30,7 +30,7 @@ FROM lock-${VARIANT} AS project
 RUN uv venv --no-project --python /usr/bin/python3 /opt/age \
     && uv pip sync --require-hashes --build-constraints /build/locks/lock.txt --python /opt/age/bin/python /build/locks/lock.txt
 COPY locks/uv.toml /build/
-COPY setup.py /build/project/
+COPY setup.py LICENSE /build/project/
 COPY age /build/project/age
 COPY components /build/project/components
 COPY pipeline /build/project/pipeline

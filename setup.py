@@ -8,8 +8,11 @@ from setuptools import find_packages, setup
 
 setup(
     name="age-pipeline",
+    # The one place where the version is said: CONTRIBUTING.md, "A release".
     version="0.1.0",
     description="From a folder of face photographs with ages to a gated, served age regressor (TFX).",
+    license="Apache-2.0",
+    license_files=["LICENSE"],
     python_requires=">=3.10,<3.14",
     packages=find_packages(
         include=["schemas", "schemas.*", "age", "age.*", "components", "components.*", "pipeline", "pipeline.*"]
