@@ -1,19 +1,16 @@
-"""Shows a run in a terminal: a line for each finished stage, and one or two that move for the stage that is running."""
+"""Shows a run in a terminal: a line for each finished stage, and up to three that move for the one that is running."""
 
-import dataclasses
 import threading
 import time
 from typing import TextIO
 
-from rich.cells import cell_len
-from rich.console import Console, ConsoleOptions, RenderResult
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.constrain import Constrain
 from rich.live import Live
-from rich.progress_bar import ProgressBar
-from rich.spinner import Spinner
-from rich.table import Table
+from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Task, TextColumn
+from rich.table import Column, Table
 from rich.text import Text
 
-from age.progress import Progress
 from pipeline.terminal import run_display
 from pipeline.terminal.inert_text import inert, inert_lines
 
@@ -35,43 +32,43 @@ _IN_PLAIN_WORDS = {
 }
 _SHOWN_NAMES = {run_display.CHECKING: "Cluster", run_display.LOADING: "Libraries"}
 _NAME_WIDTH = 16
-_NARROW = 64
-_WIDEST = 110
-_BAR_WIDTH = 20
-_REFRESHES_A_SECOND = 8
-_SECONDS_TO_JUDGE_A_RATE = 3
+_NARROW, _WIDE, _WIDEST = 64, 96, 110
+_REFRESHES_A_SECOND = 5
+_SECONDS_TO_JUDGE_A_RATE = 120
 
 
-def _left(progress: Progress, rate: float | None, running: float) -> str:
-    if not rate or not progress.total or running < _SECONDS_TO_JUDGE_A_RATE:
-        return ""
-    seconds = (progress.total - progress.done) / rate
-    if seconds < 1:
-        return ""
-    return f"{seconds:.0f} s left" if seconds < 60 else f"{seconds / 60:.0f} min left"
+class _Doing(ProgressColumn):
+    """What a stage does; below it how much of that is done, with a bar where there is room, and a detail."""
+
+    def __init__(self, room: Column, bar_width: int):
+        super().__init__(room)
+        self._bar = BarColumn(bar_width, complete_style="cyan", finished_style="cyan")
+
+    def render(self, task: Task) -> Group:
+        report = task.fields["report"]
+        lines = [Text(task.fields["doing"])]
+        if report and report.done is not None:
+            cells = [self._bar.render(task)] if self._bar.bar_width and report.total else []
+            line = Table.grid(*(Column(no_wrap=True) for _ in cells), self.get_table_column().copy(), padding=(0, 1))
+            line.add_row(*cells, self._counts(task))
+            lines.append(line)
+        if report and report.detail:
+            lines.append(Text(inert(report.detail)))
+        return Group(*lines)
+
+    def _counts(self, task: Task) -> str:
+        text = run_display.counts(task.fields["report"], task.speed)
+        if left := task.time_remaining:
+            text += f", {left:.0f} s left" if left < 60 else f", {left / 60:.0f} min left"
+        return text
 
 
-def _shortened(text: str, width: int, ellipsis: str) -> Text:
-    shortened = Text(text, no_wrap=True)
-    if cell_len(text) > width:
-        shortened.truncate(max(width - len(ellipsis), 0))
-        shortened.append(ellipsis)
-    return shortened
+class _Took(ProgressColumn):
+    """How long a stage took, or has been running."""
 
-
-@dataclasses.dataclass(frozen=True)
-class _Marks:
-    """Characters that an encoding can write."""
-
-    done: str
-    cached: str
-    failed: str
-    spinner: str
-    ellipsis: str
-
-
-_UNICODE = _Marks(done="✓", cached="↺", failed="✗", spinner="dots", ellipsis="…")
-_ASCII = _Marks(done="+", cached="=", failed="x", spinner="line", ellipsis="...")
+    def render(self, task: Task) -> Text:
+        began, took = task.fields["began"], task.fields["took"]
+        return Text(run_display.duration(task.get_time() - began) if took is None else took, style="dim")
 
 
 class LiveLines(run_display.Display):
@@ -80,12 +77,22 @@ class LiveLines(run_display.Display):
     def __init__(self, stream: TextIO):
         self._console = Console(file=stream, highlight=False, markup=False, emoji=False, force_terminal=True)
         unicode = self._console.encoding.startswith("utf")
-        self._marks = _UNICODE if unicode else _ASCII
-        self._spinner = Spinner(self._marks.spinner, style="cyan")
+        width = self._console.width
+        name = Column(min_width=_NAME_WIDTH if width >= _NARROW else None, no_wrap=True)
+        room = Column(no_wrap=True, overflow="ellipsis" if unicode else "crop", ratio=1)
+        self._marks = dict(zip(("green", "cyan", "red"), "✓↺✗" if unicode else "+=x"))
+        self._mark = SpinnerColumn("dots" if unicode else "line", style="cyan")
+        self._stage = Progress(
+            self._mark,
+            TextColumn("{task.description}", markup=False, table_column=name),
+            _Doing(room, 20 if width >= _WIDE else 10 if width >= _NARROW else 0),
+            _Took(Column(no_wrap=True, min_width=1)),
+            console=self._console,
+            speed_estimate_period=_SECONDS_TO_JUDGE_A_RATE,
+            expand=True,
+        )
         self._lock = threading.Lock()
-        self._rate = run_display.Rate()
-        self._stage: str | None = None
-        self._forget()
+        self._outcome: str | None = None
         self._live = Live(
             self,
             console=self._console,
@@ -96,108 +103,71 @@ class LiveLines(run_display.Display):
         )
 
     def __enter__(self):
-        self._live.__enter__()
+        self._live.start(refresh=True)
         return self
 
     def __exit__(self, *error):
-        self._live.__exit__(*error)
+        self._live.stop()
 
     def say(self, line):
         self._console.print(Text(inert_lines(line)), soft_wrap=True)
 
     def began(self, stage):
         with self._lock:
-            self._forget()
-            self._stage = stage
+            self._outcome = None
+            self._show(self._name(stage), self._words(stage)[0], time.monotonic())
 
     def progress(self, progress):
         with self._lock:
             if progress.outcome:
                 self._outcome = inert(progress.doing)
                 return
-            now = time.monotonic()
-            if self._progress is None or progress.doing != self._progress.doing:
-                self._doing_since = now
-            self._progress, self._per_second = progress, self._rate.update(progress, now)
+            task = self._task()
+            if task is None:
+                self._show("", inert(progress.doing), time.monotonic())
+            elif task.fields["report"] is None or task.fields["report"].doing != progress.doing:
+                self._show(task.description, inert(progress.doing), task.fields["began"])
+            self._stage.update(self._stage.task_ids[0], total=progress.total, completed=progress.done, report=progress)
 
     def ended(self, stage, seconds, cached):
-        with self._lock:
-            outcome = self._outcome
-            self._forget()
         if cached:
-            self._print_stage(self._marks.cached, "cyan", stage, run_display.FROM_THE_CACHE, None)
+            self._finish(stage, "cyan", run_display.FROM_THE_CACHE, "")
         else:
-            self._print_stage(self._marks.done, "green", stage, outcome or self._words(stage)[1], seconds)
+            self._finish(stage, "green", self._outcome or self._words(stage)[1], run_display.duration(seconds))
 
     def failed(self, stage, how):
+        task = self._task()
+        self._finish(stage, "red", how, run_display.duration(time.monotonic() - task.fields["began"]) if task else "")
+
+    def _finish(self, stage: str | None, colour: str, text: str, took: str) -> None:
+        """Prints the last line of a stage above the ones that move, and takes those away."""
         with self._lock:
-            seconds = time.monotonic() - self._stage_since
-            self._forget()
+            self._outcome = None
+            self._mark.finished_text = Text(self._marks[colour], style=colour)
+            self._show(self._name(stage or ""), text, took=took)
+            self._stage.update(self._stage.task_ids[0], total=1, completed=1)
+            line = self._within(self._console.width)
+            self._stage.remove_task(self._stage.task_ids[0])
         if stage is not None:
-            self._print_stage(self._marks.failed, "red", stage, how, seconds)
+            self._console.print(line)
+
+    def _show(self, name: str, doing: str, began: float = 0, took: str | None = None) -> None:
+        for task in self._stage.task_ids:
+            self._stage.remove_task(task)
+        self._stage.add_task(name, total=None, doing=doing, began=began, took=took, report=None)
+
+    def _task(self) -> Task | None:
+        return next(iter(self._stage.tasks), None)
+
+    def _within(self, width: int) -> RenderableType:
+        # Room for the ^C that a terminal writes where the cursor is: a line that wraps could not be erased.
+        return Constrain(self._stage.get_renderable(), min(width - 2, _WIDEST))
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        with self._lock:
-            stage, progress, per_second = self._stage, self._progress, self._per_second
-            doing_since, stage_since = self._doing_since, self._stage_since
-        if stage is None and progress is None:
-            return
-        now = time.monotonic()
-        name, doing = (self._name(stage), self._words(stage)[0]) if stage else ("", "")
-        mark = self._spinner.render(now)
-        yield self._line(mark, "bold", name, inert(progress.doing) if progress else doing, now - stage_since)
-        if progress is None:
-            return
-        counts = (run_display.counts(progress, per_second), _left(progress, per_second, now - doing_since))
-        yield from self._below(progress, ", ".join(filter(None, counts)))
-        yield from self._below(None, inert(progress.detail or ""))
+        yield self._within(options.max_width)
 
-    def _below(self, progress: Progress | None, text: str) -> RenderResult:
-        """Yields a line under the stage's own, with a bar where the total is known."""
-        if not text:
-            return
-        narrow = self._console.width < _NARROW
-        indent = " " * (1 if narrow else 2 + _NAME_WIDTH)
-        room = self._console.width - len(indent) - 3
-        cells = [Text(indent)]
-        if progress is not None and progress.total and not narrow:
-            cells.append(
-                ProgressBar(progress.total, progress.done or 0, _BAR_WIDTH, complete_style="cyan", finished_style="cyan")
-            )
-            room -= _BAR_WIDTH + 1
-        cells.append(_shortened(text, room, self._marks.ellipsis))
-        grid = Table.grid(padding=(0, 1, 0, 0))
-        for _ in cells:
-            grid.add_column(no_wrap=True)
-        grid.add_row(*cells)
-        yield grid
-
-    def _forget(self):
-        self._stage: str | None = None
-        self._progress: Progress | None = None
-        self._per_second: float | None = None
-        self._outcome: str | None = None
-        self._stage_since = self._doing_since = time.monotonic()
-
-    def _words(self, stage: str):
+    def _words(self, stage: str) -> tuple[str, str]:
         return _IN_PLAIN_WORDS.get(stage, ("Working", "done"))
 
     def _name(self, stage: str) -> str:
         return _SHOWN_NAMES.get(stage) or inert(stage)
-
-    def _print_stage(self, mark: str, style: str, stage: str, text: str, seconds: float | None):
-        self._console.print(self._line(Text(mark, style=style), "", self._name(stage), text, seconds))
-
-    def _line(self, mark: Text, style: str, name: str, text: str, seconds: float | None) -> Text:
-        """Returns the mark, the stage's name, a text that may be cut, and the time at the right edge."""
-        # Room for the ^C that a terminal writes where the cursor is: a line that wraps could not be erased.
-        width = min(self._console.width - 2, _WIDEST)
-        took = "" if seconds is None else run_display.duration(seconds)
-        line = Text(no_wrap=True)
-        line.append_text(mark).append(" ")
-        if name:
-            line.append(f"{name:<{_NAME_WIDTH}} " if width >= _NARROW else f"{name} ", style=style)
-        line.append_text(_shortened(text, width - line.cell_len - len(took) - 2, self._marks.ellipsis))
-        line.append(" " * (width - line.cell_len - len(took) - 1)).append(took, style="dim")
-        line.truncate(width)
-        return line
