@@ -5,9 +5,12 @@ TFX's Kubeflow compiler accepts them only under a name of the form `<namespace>.
 
 from tfx.types import artifact
 
+EXAMPLES_PROPERTY = "examples"
+"""Custom property of `Rejects`: URI of the examples that the usable rows became."""
+
 
 class Rejects(artifact.Artifact):
-    """The rows of the label file that can't be used: `rejects.csv`, and `counts.json` over all rows."""
+    """The rows of the label file that can't be used: `rejects.csv`, and `counts.json` and `summary.json` over all rows."""
 
     TYPE_NAME = "age.Rejects"
 

@@ -106,7 +106,7 @@ def components(
         limits=age_schema.limits(age_schema.parse(facts.schema_text, "the age schema")),
     )
 
-    schema_gen = AgeSchemaGen(examples=example_gen.outputs["examples"], schema_text=facts.schema_text)
+    schema_gen = AgeSchemaGen(rejects=example_gen.outputs["rejects"], schema_text=facts.schema_text)
 
     statistics_gen = tfx.components.StatisticsGen(
         examples=example_gen.outputs["examples"], schema=schema_gen.outputs["schema"]
@@ -117,7 +117,6 @@ def components(
     )
 
     data_gate = DataGate(
-        examples=example_gen.outputs["examples"],
         rejects=example_gen.outputs["rejects"],
         statistics=statistics_gen.outputs["statistics"],
         schema=schema_gen.outputs["schema"],
@@ -176,12 +175,12 @@ def components(
         rejects=example_gen.outputs["rejects"],
         model_run=trainer.outputs["model_run"],
         evaluation=evaluator.outputs["evaluation"],
-        champion=champion.outputs["model"],
         pushed_model=pusher.outputs["pushed_model"],
         report_dir=reports,
         run_id=facts.run_id,
         run_facts=run_facts,
         min_slice_examples=configuration.evaluator.min_slice_examples,
+        champion_version=facts.champion_version,
     )
 
     return [*data_part, trainer, champion, evaluator, pusher, report]

@@ -25,6 +25,11 @@ def read_counts(rejects_uri: str) -> dict[str, Any]:
     return json.loads(storage.read_bytes(storage.join(rejects_uri, COUNTS_FILE)))
 
 
+def read_attribute_names(rejects_uri: str) -> list[str]:
+    """Returns the attribute columns of the examples, in alphabetical order; none when there are no examples."""
+    return sorted(json.loads(storage.read_bytes(storage.join(rejects_uri, SUMMARY_FILE)))["attributes"])
+
+
 def _age_counts(summary: dict[str, Any]) -> dict[str, age_statistics.AgeCounts]:
     return {
         where: age_statistics.AgeCounts.from_mapping(summary["ages"].get(where, {})) for where in (LABELS, *features.SPLITS)

@@ -122,6 +122,11 @@ def cut(examples: str, wanted: Iterable[str]) -> Thumbnails:
     Raises:
         OSError: the examples can't be read.
     """
+    if not storage.is_directory(examples):
+        raise OSError(
+            f"{examples} is not where this program can read it; on Kubeflow, steps that do not need them get no copy of the "
+            "examples."
+        )
     import tensorflow as tf
 
     cut_one = _cutter()

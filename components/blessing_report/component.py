@@ -15,13 +15,13 @@ class BlessingReportSpec(component_spec.ComponentSpec):
         "run_id": component_spec.ExecutionParameter(type=str),
         "run_facts": component_spec.ExecutionParameter(type=str),
         "min_slice_examples": component_spec.ExecutionParameter(type=int),
+        "champion_version": component_spec.ExecutionParameter(type=int),
     }
     INPUTS = {
         "examples": component_spec.ChannelParameter(type=standard_artifacts.Examples),
         "rejects": component_spec.ChannelParameter(type=artifacts.Rejects),
         "model_run": component_spec.ChannelParameter(type=standard_artifacts.ModelRun),
         "evaluation": component_spec.ChannelParameter(type=standard_artifacts.ModelEvaluation),
-        "champion": component_spec.ChannelParameter(type=standard_artifacts.Model),
         "pushed_model": component_spec.ChannelParameter(type=standard_artifacts.PushedModel),
     }
     OUTPUTS = {
@@ -44,12 +44,12 @@ class BlessingReport(base_component.BaseComponent):
         rejects: what FaceExampleGen rejected.
         model_run: what the Trainer recorded.
         evaluation: what AgeEvaluator measured.
-        champion: what the candidate was compared with.
         pushed_model: what the Pusher did.
         report_dir: directory in which each run has a folder.
         run_id: the run's name.
         run_facts: facts about the run (see `schemas.verdict`), as JSON.
         min_slice_examples: slices with fewer examples are marked as small.
+        champion_version: version of the model that the candidate was compared with, or 0.
     """
 
     SPEC_CLASS = BlessingReportSpec
@@ -61,12 +61,12 @@ class BlessingReport(base_component.BaseComponent):
         rejects: channel.BaseChannel,
         model_run: channel.BaseChannel,
         evaluation: channel.BaseChannel,
-        champion: channel.BaseChannel,
         pushed_model: channel.BaseChannel,
         report_dir: str,
         run_id: str,
         run_facts: str,
         min_slice_examples: int,
+        champion_version: int,
     ):
         super().__init__(
             BlessingReportSpec(
@@ -74,12 +74,12 @@ class BlessingReport(base_component.BaseComponent):
                 rejects=rejects,
                 model_run=model_run,
                 evaluation=evaluation,
-                champion=champion,
                 pushed_model=pushed_model,
                 report_dir=report_dir,
                 run_id=run_id,
                 run_facts=run_facts,
                 min_slice_examples=min_slice_examples,
+                champion_version=champion_version,
                 report=channel.Channel(type=artifacts.BlessingReport),
                 page=channel.Channel(type=artifacts.HtmlPage),
             )

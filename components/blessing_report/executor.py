@@ -44,7 +44,7 @@ class Executor(base_executor.BaseExecutor):
             [{**entry, "small": entry["example_count"] < small} for entry in result.slices], errors
         )
 
-        champion_version = single["champion"].get_int_custom_property("served_version")
+        champion_version = exec_properties["champion_version"]
         model_version, model_path = _pushed(single["pushed_model"])
         directory = os.path.join(exec_properties["report_dir"], exec_properties["run_id"])
         made = verdict.make(

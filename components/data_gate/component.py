@@ -17,7 +17,6 @@ class DataGateSpec(component_spec.ComponentSpec):
         "run_id": component_spec.ExecutionParameter(type=str),
     }
     INPUTS = {
-        "examples": component_spec.ChannelParameter(type=standard_artifacts.Examples),
         "rejects": component_spec.ChannelParameter(type=Rejects),
         "statistics": component_spec.ChannelParameter(type=standard_artifacts.ExampleStatistics),
         "schema": component_spec.ChannelParameter(type=standard_artifacts.Schema),
@@ -29,7 +28,7 @@ class DataGateSpec(component_spec.ComponentSpec):
 class DataGate(base_component.BaseComponent):
     """Lets a run go on only when its data are what the schema says.
 
-        gate = DataGate(examples, rejects, statistics, schema, anomalies, max_reject_fraction=0.05, report_dir="run/reports")
+        gate = DataGate(rejects, statistics, schema, anomalies, max_reject_fraction=0.05, report_dir="run/reports")
         trainer.add_upstream_node(gate)
 
     The step fails, with every reason in words, on any anomaly in any split, on splits whose distributions differ by more
@@ -40,8 +39,7 @@ class DataGate(base_component.BaseComponent):
         gate_report: `GateReport`, what was checked.
 
     Args:
-        examples: what FaceExampleGen wrote; the verdict says where.
-        rejects: what FaceExampleGen rejected.
+        rejects: what FaceExampleGen rejected; it says where the examples are, and the verdict repeats it.
         statistics: what StatisticsGen computed.
         schema: what AgeSchemaGen published.
         anomalies: what ExampleValidator found.
@@ -56,7 +54,6 @@ class DataGate(base_component.BaseComponent):
 
     def __init__(
         self,
-        examples: channel.BaseChannel,
         rejects: channel.BaseChannel,
         statistics: channel.BaseChannel,
         schema: channel.BaseChannel,
@@ -68,7 +65,6 @@ class DataGate(base_component.BaseComponent):
     ):
         super().__init__(
             DataGateSpec(
-                examples=examples,
                 rejects=rejects,
                 statistics=statistics,
                 schema=schema,

@@ -15,6 +15,7 @@ from age import storage
 from age.dataset import anomalies_in_words, data_facts
 from age.reporting import page
 from components import stages
+from components.artifacts import EXAMPLES_PROPERTY
 from schemas import features, verdict
 from schemas.bad_input import BadInput
 
@@ -128,16 +129,16 @@ class Executor(base_executor.BaseExecutor):
         run_id = exec_properties["run_id"] or self._context.pipeline_run_id
         run_facts: dict[str, Any] = json.loads(exec_properties["run_facts"])
         directory = os.path.join(exec_properties["report_dir"], run_id)
-        rejects = artifact_utils.get_single_uri(input_dict["rejects"])
+        rejects = artifact_utils.get_single_instance(input_dict["rejects"])
         paths = {
-            "rejects": os.path.join(rejects, data_facts.REJECTS_FILE),
+            "rejects": os.path.join(rejects.uri, data_facts.REJECTS_FILE),
             "report": os.path.join(directory, page.REPORT_FILE),
-            "examples": artifact_utils.get_single_uri(input_dict["examples"]),
+            "examples": rejects.get_string_custom_property(EXAMPLES_PROPERTY) or None,
         }
         stopped = verdict.stopped_by_data_gate(
             run_id=run_id,
             reasons=reasons,
-            data=data_facts.read(rejects, run_facts.get("data_dir"), anomalies),
+            data=data_facts.read(rejects.uri, run_facts.get("data_dir"), anomalies),
             run_facts=run_facts,
             paths=paths,
             stages=stages.read(run_facts.get("metadata_path"), run_id),

@@ -9,6 +9,7 @@ from tfx.types import artifact_utils
 
 from age import progress, storage
 from age.dataset import beam_leftovers, ingestion, label_file
+from components.artifacts import EXAMPLES_PROPERTY
 from schemas import features
 from schemas.age_schema import Limits
 
@@ -57,5 +58,6 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         )
         examples.set_string_custom_property(features.ATTRIBUTES_PROPERTY, json.dumps(header.attributes))
         examples.set_string_custom_property("data_fingerprint", exec_properties["data_fingerprint"])
+        rejects.set_string_custom_property(EXAMPLES_PROPERTY, examples.uri)
         for name in ("rows", "used", "rejected", "duplicates"):
             rejects.set_int_custom_property(name, counts[name])

@@ -56,7 +56,9 @@ class Step(_Section):
         gpu_count: how many.
         node_selector: labels that the node must have.
         tolerations: taints of nodes that it puts up with.
-        shared_memory: size of /dev/shm, GB; 0 leaves the container runtime's 64 MB.
+        shared_memory: size of /dev/shm, GB, which counts as memory of the step; 0 leaves the container runtime's 64 MB.
+        ephemeral_storage: GB of the node's disk for copies of artifacts and temporary files; 0 asks for none. Not together
+            with an accelerator: Kubeflow's specification has one place for both.
         time_limit: seconds after which it is stopped; 0 for none.
         retries: how often it is tried again after a failure.
         retry_wait: seconds before the first new try; doubled with each further one.
@@ -71,6 +73,7 @@ class Step(_Section):
     node_selector: dict[str, str] = {}
     tolerations: list[Toleration] = []
     shared_memory: float = pydantic.Field(0.0, ge=0)
+    ephemeral_storage: float = pydantic.Field(0.0, ge=0)
     time_limit: int = pydantic.Field(0, ge=0)
     retries: int = pydantic.Field(0, ge=0, le=20)
     retry_wait: int = pydantic.Field(60, ge=0)
@@ -128,7 +131,8 @@ class KubeflowSettings(_Section):
         pipeline_name: its name on Kubeflow.
         pipeline_root: where artifacts go, such as `s3://bucket/age`; none for what the installation is set to.
         cache: whether steps may be taken from Kubeflow's cache.
-        image_pull_policy: when nodes ask the registry.
+        image_pull_policy: when nodes ask the registry; none for Kubernetes' own rule, which is `Always` for the tag `latest`
+            and `IfNotPresent` for others.
         image_pull_secrets: names of secrets for the registry.
         volumes: persistent volumes in every step.
         secrets: secrets as environment variables in every step.
@@ -142,7 +146,7 @@ class KubeflowSettings(_Section):
     pipeline_name: str = pydantic.Field("age", pattern=r"^[a-z0-9][a-z0-9-]{0,127}$")
     pipeline_root: str | None = pydantic.Field(None, pattern=r"^(minio|s3|gs)://[^\s/]+.*$")
     cache: bool = True
-    image_pull_policy: Literal["Always", "IfNotPresent", "Never"] = "IfNotPresent"
+    image_pull_policy: Literal["Always", "IfNotPresent", "Never"] | None = None
     image_pull_secrets: list[Name] = []
     volumes: list[Volume] = []
     secrets: list[Secret] = []
@@ -155,10 +159,22 @@ class KubeflowSettings(_Section):
     def _consistent(self):
         for name in ("default", *self.steps):
             step = self.default if name == "default" else self.step(name)
+            where = name if name == "default" else f"steps.{name}"
             for kind in ("cpu", "memory"):
                 request, limit = getattr(step, f"{kind}_request"), getattr(step, f"{kind}_limit")
                 if request > limit:
-                    raise ValueError(f"{name}: {kind}_request ({request:g}) is above {kind}_limit ({limit:g})")
+                    raise ValueError(f"{where}: {kind}_request ({request:g}) is above {kind}_limit ({limit:g})")
+            if step.gpu_count and step.ephemeral_storage:
+                raise ValueError(
+                    f"{where}: gpu_count ({step.gpu_count}) and ephemeral_storage ({step.ephemeral_storage:g}) can't both be "
+                    "asked for, because Kubeflow's specification has one place for both. Set ephemeral_storage to 0 here and "
+                    "give the namespace a LimitRange with a default request of ephemeral-storage"
+                )
+            if step.shared_memory >= step.memory_limit:
+                raise ValueError(
+                    f"{where}: shared_memory ({step.shared_memory:g}) leaves nothing of memory_limit ({step.memory_limit:g}), "
+                    "of which it is a part"
+                )
         return self
 
     def step(self, name: str) -> Step:

@@ -16,6 +16,8 @@ from schemas.bad_input import BadInput
 NEVER_CACHED = ("RunStart",)
 _INPUTS_SPEC_FLAG = "--json_serialized_inputs_spec_args"
 _PRODUCER_SUFFIX = "_task"
+_LONGEST_ATTEMPT = 7 * 24 * 3600
+"""Seconds that are allowed for an attempt of a step that has no time limit."""
 
 
 def complete(compiled: dict[str, Any], defaults: dict[str, Any], settings: KubeflowSettings) -> dict[str, Any]:
@@ -55,9 +57,19 @@ def complete(compiled: dict[str, Any], defaults: dict[str, Any], settings: Kubef
                 "maxRetryCount": step.retries,
                 "backoffDuration": f"{step.retry_wait}s",
                 "backoffFactor": 2.0,
-                "backoffMaxDuration": "3600s",
+                "backoffMaxDuration": f"{_time_for_all_attempts(step)}s",
             }
     return specification
+
+
+def _time_for_all_attempts(step: Step) -> int:
+    """Returns the seconds from the start of a step's first attempt after which none is begun, or let run, any more.
+
+    That is what Argo takes the longest backoff of the specification for (`processNodeRetries`): an hour would be the end of a
+    training that is begun again after two.
+    """
+    waits = step.retry_wait * (2**step.retries - 1)
+    return (step.time_limit or _LONGEST_ATTEMPT) * (step.retries + 1) + waits
 
 
 def _connect_parameters(specification: dict[str, Any], task: dict[str, Any], component: dict[str, Any]) -> None:
@@ -91,6 +103,10 @@ def _resources(step: Step) -> dict[str, Any]:
     }
     if step.gpu_count:
         resources["accelerator"] = {"type": step.gpu_type, "count": str(step.gpu_count)}
+    elif step.ephemeral_storage:
+        # The driver takes the type for the name of any resource and writes it into the limits; what is not requested is
+        # requested as limited.
+        resources["accelerator"] = {"type": "ephemeral-storage", "count": str(round(step.ephemeral_storage * 10**9))}
     return resources
 
 
@@ -104,7 +120,9 @@ def platform(compiled: dict[str, Any], settings: KubeflowSettings) -> dict[str, 
 
 
 def _executor_configuration(step: Step, settings: KubeflowSettings) -> dict[str, Any]:
-    configuration: dict[str, Any] = {"imagePullPolicy": settings.image_pull_policy}
+    configuration: dict[str, Any] = {}
+    if settings.image_pull_policy:
+        configuration["imagePullPolicy"] = settings.image_pull_policy
     if settings.image_pull_secrets:
         configuration["imagePullSecret"] = [{"secretName": name} for name in settings.image_pull_secrets]
     if settings.volumes:
@@ -135,7 +153,15 @@ def _executor_configuration(step: Step, settings: KubeflowSettings) -> dict[str,
             for toleration in step.tolerations
         ]
     if step.shared_memory:
-        configuration["enabledSharedMemory"] = {"volumeName": "shm", "size": f"{step.shared_memory:g}G"}
+        # `enabledSharedMemory`, which is meant for this, is read by no release.
+        configuration["emptyDirMounts"] = [
+            {
+                "volumeName": "shm",
+                "mountPath": "/dev/shm",
+                "medium": "Memory",
+                "sizeLimit": f"{step.shared_memory:g}G",
+            }
+        ]
     if step.time_limit:
         configuration["activeDeadlineSeconds"] = str(step.time_limit)
     return configuration

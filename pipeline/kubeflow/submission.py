@@ -24,6 +24,7 @@ _FINISHED = ("SUCCEEDED", "FAILED", "CANCELED", "SKIPPED")
 _NOT_BLESSED_STEPS = ("BlessingGate",)
 _INPUT_STEPS = ("RunStart", "DataGate")
 _PAGE_SIZE = 100
+_ROOT_OF_THE_INSTALLATION = "Artifacts: where the installation keeps them (kubeflow.pipeline_root is not set)."
 _PATIENCE = 5
 """How often in a row following a run may fail."""
 
@@ -273,9 +274,16 @@ class Submission:
                 params=parameters,
                 pipeline_id=pipeline_id,
                 version_id=version_id,
+                pipeline_root=self._settings.pipeline_root,
             )
+        self._say_where_artifacts_go()
         self._say(f"Run: {self.host}/#/runs/details/{run.run_id}")
         return run.run_id
+
+    def _say_where_artifacts_go(self) -> None:
+        # The root in the specification is dropped on the way to the workflow: it counts when it is given with the run.
+        root = self._settings.pipeline_root
+        self._say(f"Artifacts: {root.rstrip('/')}/{self._settings.pipeline_name}/" if root else _ROOT_OF_THE_INSTALLATION)
 
     def start_recurring(
         self, experiment_id: str, pipeline_id: str, version_id: str, parameters: dict[str, Any], cron: str
@@ -290,7 +298,9 @@ class Submission:
                 params=parameters,
                 pipeline_id=pipeline_id,
                 version_id=version_id,
+                pipeline_root=self._settings.pipeline_root,
             )
+        self._say_where_artifacts_go()
         self._say(f"Recurring run ({cron}): {self.host}/#/recurringrun/details/{recurring.recurring_run_id}")
         return recurring.recurring_run_id
 

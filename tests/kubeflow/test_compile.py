@@ -152,7 +152,10 @@ def test_resources_and_retries(documents):
     trainer = executors["Trainer_executor"]["container"]["resources"]
     assert trainer["accelerator"] == {"type": "nvidia.com/gpu", "count": "1"}
     assert (trainer["memoryRequest"], trainer["memoryLimit"]) == (16, 32)
-    assert documents[0]["root"]["dag"]["tasks"]["Trainer"]["retryPolicy"]["maxRetryCount"] == 2
+    retries = documents[0]["root"]["dag"]["tasks"]["Trainer"]["retryPolicy"]
+    assert retries["maxRetryCount"] == 2
+    # Argo ends all attempts then, counted from the first one's start: three of two hours, and the waits between them.
+    assert retries["backoffMaxDuration"] == f"{3 * 7200 + 60 + 120}s"
     assert documents[0]["defaultPipelineRoot"] == "s3://bucket/age"
 
 
@@ -175,7 +178,7 @@ def test_platform_configuration_is_what_kfp_kubernetes_declares(documents):
         ],
         "nodeSelector": {"labels": {"pool": "gpu"}},
         "tolerations": [{"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}],
-        "enabledSharedMemory": {"volumeName": "shm", "size": "4G"},
+        "emptyDirMounts": [{"volumeName": "shm", "mountPath": "/dev/shm", "medium": "Memory", "sizeLimit": "4G"}],
         "activeDeadlineSeconds": "7200",
     }
     known = {field.json_name for field in kubernetes_executor_config_pb2.KubernetesExecutorConfig.DESCRIPTOR.fields}
@@ -187,6 +190,34 @@ def test_platform_configuration_is_what_kfp_kubernetes_declares(documents):
             {key: value for key, value in configured.items() if key in known},
             kubernetes_executor_config_pb2.KubernetesExecutorConfig(),
         )
+
+
+def _pod(text, step):
+    """What the driver asks of Kubernetes for a step."""
+    specification_document, platform = yaml.safe_load_all(text)
+    label = f"{step}_executor"
+    container = specification_document["deploymentSpec"]["executors"][label]["container"]
+    return driver.pod(container, platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"][label])
+
+
+def test_shared_memory_is_a_volume_in_memory(text):
+    pod = _pod(text, "Trainer")
+    assert {"name": "shm", "emptyDir": {"medium": "Memory", "sizeLimit": "4G"}} in pod["volumes"]
+    assert {"name": "shm", "mountPath": "/dev/shm"} in pod["containers"][0]["volumeMounts"]
+
+
+def test_ephemeral_storage_is_a_limit_of_the_pod():
+    text = compiled("kubeflow.steps.StatisticsGen.ephemeral_storage=20", "kubeflow.steps.Pusher.ephemeral_storage=1.5")
+    assert _pod(text, "StatisticsGen")["containers"][0]["resources"]["limits"]["ephemeral-storage"] == "20G"
+    assert _pod(text, "Pusher")["containers"][0]["resources"]["limits"]["ephemeral-storage"] == "1500M"
+    assert "ephemeral-storage" not in _pod(text, "FaceExampleGen")["containers"][0]["resources"]["limits"]
+
+
+def test_only_steps_that_read_them_are_given_the_examples(documents):
+    """On Kubeflow every input is copied into the pod, whole."""
+    tasks = documents[0]["root"]["dag"]["tasks"]
+    given = {name for name, task in tasks.items() if "examples" in task.get("inputs", {}).get("artifacts", {})}
+    assert given == {"StatisticsGen", "Trainer", "AgeEvaluator", "BlessingReport"}
 
 
 def test_secrets_and_placement_stay_out_of_the_report(documents):
@@ -218,6 +249,11 @@ def test_what_kubeflow_lacks_is_said(overrides, said):
         ("kubeflow.pipeline_root=/artifacts", "kubeflow.pipeline_root"),
         ("kubeflow.pipeline_name=Age", "kubeflow.pipeline_name"),
         ("kubeflow.gpu=1", "kubeflow.gpu: there is no such key"),
+        (
+            "kubeflow.steps.Trainer.ephemeral_storage=50",
+            r"steps\.Trainer: gpu_count \(1\) and ephemeral_storage \(50\) can't both be asked for",
+        ),
+        ("kubeflow.default.shared_memory=12", r"default: shared_memory \(12\) leaves nothing of memory_limit \(12\)"),
     ],
 )
 def test_the_section_is_validated(override, said):

@@ -145,6 +145,12 @@ def test_metadata_hold_no_path_of_a_container(first):
     assert first["AgeEvaluator"].artifacts["blessing"].properties["current_model"] == model
 
 
+def test_photographs_are_copied_to_the_steps_that_read_them(first):
+    """Ingestion writes them once; each of these copies is downloaded whole."""
+    copied = {name for name, task in first.items() for attempt in task.attempts if "examples" in attempt.downloaded}
+    assert copied == {"StatisticsGen", "Trainer", "AgeEvaluator", "BlessingReport"}
+
+
 def test_each_steps_log_is_published(first, installation):
     for name, task in first.items():
         assert installation.cluster.store.path(task.artifacts[driver.LOGS].uri).read_text() == task.log, name
@@ -212,7 +218,10 @@ def test_the_data_gate_stops_a_run_whose_report_can_be_read(first, installation)
     verdict = installation.verdict(STOPPED)
     assert verdict["stopped_by"] == "DataGate" and verdict["data"]["directory"] == str(installation.mounted / "spoilt")
     assert verdict["paths"]["rejects"].startswith("minio://")
-    assert (installation.volume / "runs" / "reports" / STOPPED / "report.html").is_file()
+    # The gate has no copy of the photographs; the report says so instead of showing some.
+    assert verdict["paths"]["examples"] == tasks["FaceExampleGen"].artifacts["examples"].uri
+    report = (installation.volume / "runs" / "reports" / STOPPED / "report.html").read_text()
+    assert "The photographs can&#39;t be shown" in report and "steps that do not need them get no copy" in report
 
 
 @pytest.mark.parametrize(

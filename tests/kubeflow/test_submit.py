@@ -73,11 +73,21 @@ def test_a_first_submission_creates_pipeline_version_and_run(submit, installatio
     assert run["experiment_id"] == "e-Default"
     assert run["runtime_config"]["parameters"] == {"epochs": 3, "learning_rate": 1e-4, "data_dir": "/mnt/age/new"}
     assert f"{host}/#/runs/details/r1" in out
+    assert "pipeline_root" not in run["runtime_config"] and "Artifacts: where the installation keeps them" in out
     sent = installation.versions[-1]
     assert run["pipeline_version_reference"] == {"pipeline_id": "p1", "pipeline_version_id": sent["pipeline_version_id"]}
     specification, platform = yaml.safe_load_all(sent["text"])
     assert specification["root"]["inputDefinitions"]["parameters"]["epochs"]["defaultValue"] == 10
     assert "Trainer_executor" in platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
+
+
+@pytest.mark.parametrize("recurring", [[], ["--recurring", "0 3 * * 1"]])
+def test_the_pipeline_root_is_given_with_the_run(submit, installation, recurring):
+    """The one in the specification is dropped on the way to the workflow."""
+    status, out, _ = submit("--set", "kubeflow.pipeline_root=s3://bucket/age/", *recurring)
+    (started,) = (installation.recurring_runs if recurring else installation.runs).values()
+    assert status == 0 and started["runtime_config"]["pipeline_root"] == "s3://bucket/age/"
+    assert "Artifacts: s3://bucket/age/age/\n" in out
 
 
 def test_the_same_version_is_not_uploaded_again_and_a_changed_one_is(submit, installation):

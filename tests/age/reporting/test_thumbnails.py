@@ -66,3 +66,8 @@ def test_examples_that_are_cut_off_are_an_os_error_with_a_sentence(made, tmp_pat
 
     with pytest.raises(OSError, match="the examples can't be read"):
         thumbnails.cut(str(tmp_path / "examples"), ())
+
+
+def test_examples_that_are_elsewhere_are_no_empty_data_set():
+    with pytest.raises(OSError, match="minio://bucket/examples is not where this program can read it"):
+        thumbnails.cut("minio://bucket/examples", ())

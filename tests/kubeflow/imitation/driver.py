@@ -227,7 +227,7 @@ def _resources(container: dict[str, Any]) -> dict[str, Any]:
                 found[side][name] = quantity(amount, unit)
     accelerator = asked.get("accelerator")
     if accelerator and int(accelerator["count"]) > 0:
-        found["limits"][accelerator["type"]] = str(accelerator["count"])
+        found["limits"][accelerator["type"]] = _largest_unit(int(accelerator["count"]))
     return {side: amounts for side, amounts in found.items() if amounts}
 
 
@@ -237,6 +237,13 @@ def quantity(amount: float, unit: str) -> str:
     while not float(amount).is_integer():
         amount, unit = round(amount * 1000, 6), smaller[unit]
     return f"{int(amount)}{unit}"
+
+
+def _largest_unit(amount: int) -> str:
+    for unit, size in (("G", 10**9), ("M", 10**6), ("k", 10**3)):
+        if amount and amount % size == 0:
+            return f"{amount // size}{unit}"
+    return str(amount)
 
 
 def launcher_flags(release: Release, publish_logs: bool) -> list[str]:
