@@ -15,11 +15,11 @@ import subprocess
 import sys
 import tempfile
 
-from proofs import debian_tree
+from proofs import debian_tree, first_run
 from proofs.debian_tree import CHECKOUT, INSIDE
 
 # What README.md and docs/flink.md ask of a machine, and a browser for the report's tests.
-PACKAGES = ("ca-certificates", "chromium", "make", "maven", "openjdk-21-jre-headless", "python3")
+PACKAGES = (*first_run.PACKAGES, "chromium", "maven", "openjdk-21-jre-headless")
 
 
 def loads_here() -> bool:
