@@ -24,19 +24,21 @@ _VARIABLES = {
     PAGE: "var(--page)",
 }
 _COLOUR = re.compile("|".join(_VARIABLES))
-_REFERENCE = re.compile(r"#([\w-]+)")
+# matplotlib numbers every group, from one in each drawing.
+_NUMBERED = re.compile(r"[A-Za-z.]+(2d)?_\d+")
 
 WIDTH = 5.6
 """Width of a chart, inches of 72 units: 403 units, so that letters keep their size on a page of 400 pixels."""
 
 _SVG = "{http://www.w3.org/2000/svg}"
-_HREF = "{http://www.w3.org/1999/xlink}href"
+ElementTree.register_namespace("", _SVG.strip("{}"))
+ElementTree.register_namespace("xlink", "http://www.w3.org/1999/xlink")
 
 _STYLE = {
     "svg.fonttype": "none",
-    "svg.hashsalt": "report",
     "text.parse_math": False,
     "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],
     "font.size": 11,
     "axes.labelsize": 11,
     "axes.titlesize": 11,
@@ -93,73 +95,30 @@ def drawing(name: str, label: str, height: float, layout: str | None = "constrai
     from matplotlib.figure import Figure
 
     # A font that lacks a script's letters matters only for how wide matplotlib takes them to be: the browser draws them.
-    with matplotlib.rc_context(_STYLE), warnings.catch_warnings():
+    # With a salt of its own, what refers to something by its id finds it in the same drawing.
+    with matplotlib.rc_context({**_STYLE, "svg.hashsalt": name}), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing")
         figure = Figure(figsize=(WIDTH, height), layout=layout)
         backend_svg.FigureCanvasSVG(figure)
         drawn = Drawing(figure)
         yield drawn
+        for artist in figure.findobj(lambda artist: artist.get_gid()):
+            artist.set_gid(f"{name}-{artist.get_gid()}")
         written = io.BytesIO()
-        figure.savefig(written, format="svg", transparent=True, metadata={"Date": None})
-    drawn.svg = _for_the_page(written.getvalue(), name, label)
+        figure.savefig(written, format="svg", transparent=True, metadata={"Date": None, "Title": label})
+    drawn.svg = _for_the_page(written.getvalue(), label)
 
 
-def _renamed(value: str, name: str) -> str:
-    return _REFERENCE.sub(lambda match: f"#{name}-{match.group(1)}", value)
-
-
-def _themed(style: str) -> str:
-    return _COLOUR.sub(lambda match: _VARIABLES[match.group(0)], style)
-
-
-def _for_the_page(content: bytes, name: str, label: str) -> str:
-    """Returns matplotlib's file as an element: no prologue, metadata or fonts; own ids; the page's colours; a label."""
+def _for_the_page(content: bytes, label: str) -> str:
+    """Returns matplotlib's file as an element: no prologue, metadata or style sheet; no numbered ids; the page's colours."""
     root = ElementTree.fromstring(content)
-    for metadata in root.findall(f"{_SVG}metadata"):
-        root.remove(metadata)
-    for definitions in root.iter(f"{_SVG}defs"):
-        for style in definitions.findall(f"{_SVG}style"):
-            definitions.remove(style)
-    referenced = set()
+    root.remove(root.find(f"{_SVG}metadata"))
+    # Its only entry is a style sheet, which would hold for the whole page.
+    root.remove(root.find(f"{_SVG}defs"))
     for element in root.iter():
-        for key, value in _attributes(element):
-            if key == _HREF or value.startswith("url(#"):
-                referenced.update(_REFERENCE.findall(value))
-    for element in root.iter():
-        element.tail = None
-        if element.tag != f"{_SVG}text":
-            element.text = None
-        for key, value in _attributes(element):
-            if key == "id":
-                # matplotlib numbers everything; what a caller named, and what something refers to, is kept.
-                if value in referenced or not re.fullmatch(r"[\w.]+_\d+", value):
-                    element.set("id", f"{name}-{value}")
-                else:
-                    del element.attrib["id"]
-            elif key == _HREF:
-                del element.attrib[_HREF]
-                element.set("href", _renamed(value, name))
-            elif value.startswith("url(#"):
-                element.set(key, _renamed(value, name))
-            elif key == "style":
-                without_font = re.sub(r"font-family:[^;]*;?|font: ([\d.]+px)[^;]*", _font_size_alone, value)
-                element.set("style", _themed(without_font))
-    for size in ("width", "height"):
-        del root.attrib[size]
-    root.attrib.pop("version", None)
-    root.set("role", "img")
-    root.set("class", "chart")
-    root.set("aria-label", label)
-    title = ElementTree.Element(f"{_SVG}title")
-    title.text = label
-    root.insert(0, title)
-    ElementTree.register_namespace("", _SVG.strip("{}"))
+        if _NUMBERED.fullmatch(element.get("id", "")):
+            del element.attrib["id"]
+        if "style" in element.attrib:
+            element.set("style", _COLOUR.sub(lambda match: _VARIABLES[match.group()], element.get("style")))
+    root.attrib.update({"role": "img", "class": "chart", "aria-label": label})
     return ElementTree.tostring(root, encoding="unicode")
-
-
-def _attributes(element) -> tuple[tuple[str, str], ...]:
-    return tuple(element.attrib.items())
-
-
-def _font_size_alone(match) -> str:
-    return f"font-size: {match.group(1)}" if match.group(1) else ""
