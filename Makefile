@@ -33,7 +33,7 @@ RUN_OPTIONS = --config $(call quote,CONFIG) \
 	$(foreach override,$(value SET),--set '$(subst ','\'',$(override))')
 
 MAKEFLAGS += --no-print-directory
-.PHONY: help setup run test lint format test-current test-first-run test-containers test-flink flink-up flink-down bench lock image-tree clean
+.PHONY: help setup run test lint format schema test-current test-first-run test-containers test-flink flink-up flink-down bench lock image-tree clean
 
 help: ## List the targets and their parameters
 	@echo 'Targets:'
@@ -55,6 +55,9 @@ lint: setup ## Check the code: rules, format, floors, types
 
 format: setup ## Mend in the code what a machine can mend
 	@$(BIN)/ruff check --quiet --fix . ; $(BIN)/ruff format --quiet .
+
+schema: setup ## Write the JSON Schema of a run's verdict anew
+	@$(BIN)/python -m schemas
 
 test-current: ## Run the tests on the current stack in a Debian 13 tree TREE= (needs root and debootstrap), and exchange models
 	@python3 -m proofs.current_stack $(call tree,current) $(call quote,VENV) $(value ARGS)

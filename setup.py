@@ -18,7 +18,7 @@ setup(
         include=["schemas", "schemas.*", "age", "age.*", "components", "components.*", "pipeline", "pipeline.*"]
     ),
     package_data={
-        "schemas": ["*.pbtxt"],
+        "schemas": ["*.pbtxt", "*.json"],
         "age": ["**/*.j2"],
     },
     entry_points={"console_scripts": ["age-pipeline = pipeline.cli:main"]},

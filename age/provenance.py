@@ -1,63 +1,95 @@
-"""What a trained model depends on, as hashes."""
+"""What a run starts from and what a trained model depends on, as hashes."""
 
 import dataclasses
 import hashlib
 import json
 import os
+from typing import Any
 
 from age.dataset import fingerprint
 from age.model.settings import TrainerSettings
+from age.serving import serving_directory
+from schemas import features
 from schemas.bad_input import BadInput
+from schemas.run_description import RunDescription
+from schemas.verdict import RUN, Kind, Thresholds
 
 NO_FILE = ("imagenet", "none")
 """Values of `trainer.weights` that name no file."""
 
 
 @dataclasses.dataclass(frozen=True)
-class Recipe:
-    """What a run's model depends on.
+class RunInputs:
+    """What a run starts from, as it is when it begins.
 
     Attributes:
         data_fingerprint: SHA-256 over labels and images.
         rows: number of rows in the label file.
         weights_digest: SHA-256 of the weights file, empty when there is none.
-        digest: hash over everything that the trained model depends on.
+        recipe: hash over everything that the trained model depends on.
+        champion: the model being served that the candidate has to stand up to; None for none.
+        description: what the report says of the run itself.
     """
 
     data_fingerprint: str
     rows: int
     weights_digest: str
-    digest: str
+    recipe: str
+    champion: serving_directory.ServedModel | None
+    description: RunDescription
+
+    def as_values(self) -> dict[str, Any]:
+        """Returns it as the values that steps are given: texts and whole numbers."""
+        return {
+            "data_fingerprint": self.data_fingerprint,
+            "weights_digest": self.weights_digest,
+            "recipe": self.recipe,
+            "champion_version": self.champion.version if self.champion else 0,
+            "run_description": json.dumps(self.description.model_dump(), sort_keys=True),
+        }
 
 
-def find_out(
-    data_dir: str,
-    fingerprint_memory: str | None,
-    splits: dict[str, float],
+def resolve(
+    configuration: dict[str, Any],
+    serving_dir: str,
     schema_text: str,
-    trainer: TrainerSettings,
-    training: bool = True,
-) -> Recipe:
-    """Finds out what the model of a run depends on.
+    remembered_digests: str | None,
+    kind: Kind = RUN,
+    metadata_path: str | None = None,
+) -> RunInputs:
+    """Looks at the data, the weights and the served models of a run that is about to begin.
 
     Args:
-        data_dir: the data directory.
-        fingerprint_memory: as in `fingerprint.data_fingerprint`.
-        splits: share of each split, in the order in which they divide the hash.
+        configuration: the run's configuration in full, with the sections `data`, `trainer` and `evaluator`.
+        serving_dir: directory with the numbered versions.
         schema_text: the curated age schema.
-        trainer: the settings.
-        training: False for a look at the data, which needs no weights.
+        remembered_digests: as in `fingerprint.data_fingerprint`.
+        kind: `EXPLORE` for a look at the data, which needs no weights.
+        metadata_path: the SQLite file of ML Metadata; None where the store is elsewhere.
 
     Raises:
         BadInput: the label file or the weights file can't be used.
     """
-    fingerprinted = fingerprint.data_fingerprint(data_dir, fingerprint_memory)
-    weights = weights_digest(trainer.weights) if training else None
-    return Recipe(
+    data, trainer = configuration["data"], TrainerSettings.model_validate(configuration["trainer"])
+    fingerprinted = fingerprint.data_fingerprint(data["dir"], remembered_digests)
+    weights = weights_digest(trainer.weights) if kind == RUN else None
+    # In the order in which they divide the hash.
+    splits = {split: data["splits"][split] for split in features.SPLITS}
+    recipe = recipe_digest(fingerprinted.content, splits, schema_text, trainer, weights)
+    return RunInputs(
         data_fingerprint=fingerprinted.content,
         rows=fingerprinted.rows,
         weights_digest=weights or "",
-        digest=recipe_digest(fingerprinted.content, splits, schema_text, trainer, weights),
+        recipe=recipe,
+        champion=serving_directory.champion(serving_dir, recipe),
+        description=RunDescription(
+            kind=kind,
+            thresholds=Thresholds.model_validate(configuration["evaluator"]),
+            data_fingerprint=fingerprinted.content,
+            data_dir=data["dir"],
+            metadata_path=metadata_path,
+            configuration=configuration,
+        ),
     )
 
 

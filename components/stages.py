@@ -1,12 +1,13 @@
 """Reads from the metadata store how long each stage of a run took."""
 
 import os
-from typing import Any
+
+from schemas.verdict import Stage
 
 _RUN_CONTEXT = "pipeline_run"
 
 
-def read(metadata_path: str, run_id: str) -> list[dict[str, Any]]:
+def read(metadata_path: str, run_id: str) -> list[Stage]:
     """Returns the finished stages of a run, in the order in which they began.
 
     Args:
@@ -14,8 +15,8 @@ def read(metadata_path: str, run_id: str) -> list[dict[str, Any]]:
         run_id: the run's name.
 
     Returns:
-        For each stage `name`, `seconds`, and whether its result was `cached`. The stage that asks is itself not finished,
-        and therefore not among them. Nothing where there is no such file, as on a runner whose store is elsewhere.
+        The stages. The one that asks is itself not finished, and therefore not among them. Nothing where there is no such
+        file, as on a runner whose store is elsewhere.
     """
     if not metadata_path or not os.path.isfile(metadata_path):
         return []
@@ -33,11 +34,11 @@ def read(metadata_path: str, run_id: str) -> list[dict[str, Any]]:
         return []
     state = metadata_store_pb2.Execution.State
     return [
-        {
-            "name": execution.type.rpartition(".")[-1],
-            "seconds": (execution.last_update_time_since_epoch - execution.create_time_since_epoch) / 1000,
-            "cached": execution.last_known_state == state.CACHED,
-        }
+        Stage(
+            name=execution.type.rpartition(".")[-1],
+            seconds=(execution.last_update_time_since_epoch - execution.create_time_since_epoch) / 1000,
+            cached=execution.last_known_state == state.CACHED,
+        )
         for execution in sorted(executions, key=lambda one: (one.create_time_since_epoch, one.id))
         if execution.last_known_state in (state.COMPLETE, state.CACHED)
     ]

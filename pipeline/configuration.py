@@ -8,12 +8,14 @@ from typing import Any, Literal
 import pydantic
 import yaml
 
+from age import storage
 from age.evaluation.settings import EvaluatorSettings
 from age.model.settings import TrainerSettings
 from pipeline.beam import beam_options
 from pipeline.kubeflow.settings import KubeflowSettings
-from schemas import features
+from schemas import age_schema, features
 from schemas.bad_input import BadInput
+from schemas.verdict import REPORTS_DIR
 
 
 class _Section(pydantic.BaseModel):
@@ -125,6 +127,40 @@ class Configuration(_Section):
     @property
     def serving_dir(self) -> str:
         return self.serving.dir or os.path.join(self.workdir, "serving", "age")
+
+    @property
+    def metadata_path(self) -> str:
+        return os.path.join(self.workdir, "metadata.sqlite")
+
+    @property
+    def reports_dir(self) -> str:
+        return os.path.join(self.workdir, REPORTS_DIR)
+
+    @property
+    def feature_cache_dir(self) -> str:
+        return os.path.join(self.workdir, "feature_cache")
+
+    @property
+    def remembered_digests(self) -> str:
+        return os.path.join(self.workdir, "image_digests.bin")
+
+    def described(self) -> dict[str, Any]:
+        """Returns it as reports show it: without what only says how to reach Kubeflow and where steps run there."""
+        return self.model_dump(exclude={"kubeflow"})
+
+    def schema_text(self) -> str:
+        """Returns the curated age schema.
+
+        Raises:
+            BadInput: it can't be read or is none.
+        """
+        path = self.data.schema_file or str(age_schema.DEFAULT_SCHEMA)
+        try:
+            text = storage.read_bytes(path).decode("utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise BadInput(f"data.schema_file: {path}: the schema can't be read: {error}.") from error
+        age_schema.parse(text, path)
+        return text
 
     def beam_args(self) -> list[str]:
         """Returns the command line of Beam's pipelines."""

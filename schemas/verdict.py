@@ -1,156 +1,318 @@
-"""The verdict of a run as data: what `blessing.json` holds.
+"""The verdict of a run: what `blessing.json` holds, written once when a run ends and read by everything that shows runs.
 
-A verdict is a dictionary with these keys:
+    verdict = Verdict.from_json(open("blessing.json").read())
+    if verdict.blessed:
+        print(verdict.metrics.mae, "years on", verdict.metrics.example_count, "photographs")
 
-    run_id            str
-    kind              "run", or "explore" for a look at the data alone
-    blessed           bool: may this model serve? None for "explore"
-    stopped_by        None, or the component that ended the run early ("DataGate")
-    reasons           list of sentences: why the model was not blessed, or the run stopped; empty when blessed;
-                      for "explore": why the data gate would stop a run
-    thresholds        max_mae, max_regression (years), min_examples, slice_ceilings ({"feature=value": years})
-    metrics           mae, rmse, bias (years), within_5_years (0-1), example_count, on the test split, and mae_interval
-                      (low, high, confidence, resamples, method) or None; None when stopped
-    mean_age_mae      float: MAE on the test split of answering with the mean age of the training split, years, or None
-    champion          None, or {"version": int, "metrics": as above}
-    slices            list of {"feature", "value", "small", and the metrics}; mae_interval where it is not small
-    weakest_slices    list of sentences: slices, not small, whose MAE is clearly above the whole, worst first
-    model_version     str: the version pushed to the serving directory, or None
-    data_fingerprint  str: SHA-256 over labels and images
-    data              directory, rows, used, rejected, duplicates, splits, rejects (number by reason), and what the data
-                      are like: ages, sizes, brightness, attributes, reject_examples, anomalies (see `data_facts`)
-    paths             model, model_card, report, metadata, rejects, examples, predictions, evaluation: what there is
-    stages            list of {"name", "seconds", "cached"}, in order: the steps that had finished (see `stages`)
-    training          None, or what the Trainer recorded: best_epoch, epochs_run, validation MAE by epoch, cache use
-    configuration     the run's configuration in full
-    versions          library versions
-    created           ISO 8601 time, UTC
+`schemas/verdict.schema.json` says the same as JSON Schema (`make schema` writes it). Ages and errors are in years, errors are
+predicted minus real age, shares are 0 to 1, and null stands for what is not a number or was not measured.
 """
 
-import datetime
-import importlib.metadata
 import json
-from typing import Any
+import math
+from collections.abc import Iterable
+from typing import Annotated, Any, Literal
+
+import pydantic
+from pydantic import Field
+
+SCHEMA_VERSION = 1
+"""Goes up when a key changes its meaning or goes away; further keys do not raise it."""
 
 BLESSING_FILE = "blessing.json"
 REPORTS_DIR = "reports"
 """The folder of a workdir in which every run leaves one of its name."""
 
-RUN, EXPLORE = "run", "explore"
-
-_LIBRARIES = (
-    "age-pipeline",
-    "tfx",
-    "tensorflow",
-    "keras",
-    "tensorflow-data-validation",
-    "tensorflow-model-analysis",
-    "apache-beam",
-)
+Kind = Literal["run", "explore"]
+RUN: Kind = "run"
+EXPLORE: Kind = "explore"
 
 
-def _versions() -> dict[str, str]:
-    versions = {}
-    for library in _LIBRARIES:
-        try:
-            versions[library] = importlib.metadata.version(library)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return versions
+def _null_unless_finite(value: Any) -> Any:
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def make(
-    run_id: str,
-    blessed: bool | None,
-    reasons: list[str],
-    data: dict[str, Any],
-    run_facts: dict[str, Any],
-    stopped_by: str | None = None,
-    metrics: dict[str, Any] | None = None,
-    mean_age_mae: float | None = None,
-    champion: dict[str, Any] | None = None,
-    slices: list[dict[str, Any]] | None = None,
-    weakest_slices: list[str] | None = None,
-    model_version: str | None = None,
-    training: dict[str, Any] | None = None,
-    paths: dict[str, str | None] | None = None,
-    stages: list[dict[str, Any]] | None = None,
-) -> dict[str, Any]:
-    """Returns a verdict.
-
-    Args:
-        run_id: the run's name.
-        blessed: may the model serve? None where there is none.
-        reasons: why not.
-        data: from `data_facts.read`.
-        run_facts: `kind`, `thresholds`, `data_fingerprint`, `data_dir`, `configuration` and `metadata_path`, as the graph
-            gives them.
-        stopped_by: the component that ended the run early.
-        metrics: on the whole test split.
-        mean_age_mae: of answering with the mean age, years.
-        champion: version and metrics of the model compared with.
-        slices: metrics by slice.
-        weakest_slices: in words.
-        model_version: the version that was pushed.
-        training: the Trainer's record.
-        paths: where things are.
-        stages: the steps that had finished, in order.
-    """
-    return {
-        "run_id": run_id,
-        "kind": run_facts.get("kind", RUN),
-        "blessed": blessed,
-        "stopped_by": stopped_by,
-        "reasons": reasons,
-        "thresholds": run_facts.get("thresholds"),
-        "metrics": metrics,
-        "mean_age_mae": mean_age_mae,
-        "champion": champion,
-        "slices": slices or [],
-        "weakest_slices": weakest_slices or [],
-        "model_version": model_version,
-        "data_fingerprint": run_facts.get("data_fingerprint"),
-        "data": data,
-        "paths": {"metadata": run_facts.get("metadata_path"), **(paths or {})},
-        "stages": stages or [],
-        "training": training,
-        "configuration": run_facts.get("configuration"),
-        "versions": _versions(),
-        "created": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
-    }
+Measured = Annotated[float | None, pydantic.BeforeValidator(_null_unless_finite)]
+"""A measured number; null where it is not a number, which JSON can't say otherwise."""
 
 
-def stopped_by_data_gate(
-    run_id: str,
-    reasons: list[str],
-    data: dict[str, Any],
-    run_facts: dict[str, Any],
-    paths: dict[str, str],
-    stages: list[dict[str, Any]],
-) -> dict[str, Any]:
-    """Returns the verdict of a run that the data gate ended, or of a look at data with which it would."""
-    return make(
-        run_id=run_id,
-        blessed=None if run_facts.get("kind") == EXPLORE else False,
-        reasons=reasons,
-        data=data,
-        run_facts=run_facts,
-        stopped_by="DataGate",
-        paths=paths,
-        stages=stages,
+def _may_be_absent(names: Iterable[str]) -> Any:
+    """Returns what takes keys that are not written in every case out of a JSON Schema's `required`."""
+    absent = frozenset(names)
+
+    def loosen(schema: dict[str, Any]) -> None:
+        schema["required"] = [name for name in schema.get("required", ()) if name not in absent]
+
+    return loosen
+
+
+class Part(pydantic.BaseModel):
+    """A part of a verdict. Keys that a later version added are passed over; those that an earlier one lacked have defaults."""
+
+    model_config = pydantic.ConfigDict(
+        extra="ignore", strict=True, protected_namespaces=(), json_schema_serialization_defaults_required=True
     )
 
 
-def to_json(verdict: dict[str, Any]) -> str:
-    """Returns the content of `blessing.json`; numbers that are not finite become null, which JSON can say."""
-    return json.dumps(_finite(verdict), indent=2, allow_nan=False) + "\n"
+class Interval(Part):
+    """A confidence interval of a mean absolute error."""
+
+    low: float = Field(description="Lower end, years.")
+    high: float = Field(description="Upper end, years.")
+    confidence: float = Field(description="Share of such intervals that hold the true value, 0 to 1.")
+    resamples: int | None = Field(None, description="Resamples of the bootstrap; 0 for the normal approximation.")
+    method: str | None = Field(None, description="How it was computed: `percentile bootstrap` or `normal approximation`.")
 
 
-def _finite(value):
-    if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_finite(item) for item in value]
-    if isinstance(value, float) and not (float("-inf") < value < float("inf")):
-        return None
-    return value
+class Metrics(Part):
+    """What was measured on photographs of the test split."""
+
+    model_config = pydantic.ConfigDict(json_schema_extra=_may_be_absent(["mae_interval"]))
+
+    mae: Measured = Field(None, description="Mean absolute error, years.")
+    rmse: Measured = Field(None, description="Root mean squared error, years.")
+    bias: Measured = Field(None, description="Mean of predicted minus real age, years; above 0, people are taken for older.")
+    within_5_years: Measured = Field(None, description="Share of predictions that are at most 5 years off, 0 to 1.")
+    example_count: int | None = Field(None, description="Number of photographs.")
+    mae_interval: Interval | None = Field(
+        None, description="Confidence interval of the MAE; absent for small slices and the champion."
+    )
+
+
+class Slice(Metrics):
+    """What was measured on the photographs with one value of an attribute, or of one decade of age."""
+
+    feature: str = Field(description="The attribute column, or `age_decade`.")
+    value: str = Field(description="Its value, such as `female` or `20-29`; empty where the labels have a blank.")
+    small: bool = Field(False, description="Whether it has too few photographs to be judged (evaluator.min_slice_examples).")
+
+
+class Champion(Part):
+    """The model that was being served, which the candidate was compared with."""
+
+    version: int = Field(description="Its number in the serving directory.")
+    metrics: Metrics | None = Field(None, description="Measured on the same photographs as the candidate's.")
+
+
+class Thresholds(Part):
+    """What a model must reach to be blessed."""
+
+    max_mae: float | None = Field(None, description="Largest mean absolute error on the test split, years.")
+    max_regression: float | None = Field(
+        None, description="By how much the MAE may be above that of the model being served, years."
+    )
+    min_examples: int | None = Field(None, description="Fewest photographs that the test split must have.")
+    slice_ceilings: dict[str, float] = Field({}, description="Largest MAE, years, by slice, such as `gender=female`.")
+
+
+class Histogram(Part):
+    """Numbers of values between edges."""
+
+    edges: list[float] = Field(description="n + 1 edges of the bins, ascending, in the unit of what is counted.")
+    counts: list[int] = Field(description="n numbers; a value on an edge counts above it.")
+
+
+class AgeStatistics(Part):
+    """What a set of ages is like; null where there are too few to tell."""
+
+    count: int = Field(description="Number of ages.")
+    mean: float | None = Field(None, description="Years.")
+    std: float | None = Field(None, description="Standard deviation of a sample (n - 1), years.")
+    min: float | None = Field(None, description="Least age, years.")
+    q25: float | None = Field(None, description="First quartile, years.")
+    median: float | None = Field(None, description="Years.")
+    q75: float | None = Field(None, description="Third quartile, years.")
+    max: float | None = Field(None, description="Greatest age, years.")
+    histogram: Histogram = Field(description="Ages in bins of 5 years; all sets of a verdict share their edges.")
+
+
+class Brightness(Histogram):
+    """The mean brightness of each photograph of a split, 0 black to 1 white."""
+
+    mean: float = Field(description="Mean over the photographs, 0 to 1.")
+
+
+class ImageSize(Part):
+    """How many photographs have a size."""
+
+    width: int = Field(description="Pixels.")
+    height: int = Field(description="Pixels.")
+    count: int = Field(description="Number of photographs.")
+
+
+class OtherSizes(Part):
+    """How many photographs have none of the listed sizes."""
+
+    other: int = Field(description="Number of photographs.")
+
+
+class AttributeValue(Part):
+    """How many photographs have a value of an attribute."""
+
+    value: str = Field(description="The value; empty for a blank.")
+    count: int = Field(description="Number of photographs.")
+
+
+class RejectedRow(Part):
+    """A row of the label file that can't be used."""
+
+    line: int = Field(description="Line of the label file, counted from 1.")
+    file_name: str = Field(description="As the label file has it, cut to 300 characters.")
+    real_age: str = Field(description="As the label file has it, cut to 300 characters.")
+    reason: str = Field(description="Why, in one word, such as `missing_file`.")
+    detail: str = Field(description="Why, in a sentence, cut to 300 characters.")
+
+
+class RowCounts(Part):
+    """What became of the rows of the label file."""
+
+    rows: int = Field(0, description="Number of rows.")
+    used: int = Field(0, description="Rows that became examples.")
+    rejected: int = Field(0, description="Rows that can't be used.")
+    duplicates: int = Field(0, description="Rows with a picture and age that an earlier row has.")
+    splits: dict[str, int] = Field({}, description="Examples by split.")
+    rejects: dict[str, int] = Field({}, description="Rejected rows by reason.")
+
+
+class Data(RowCounts):
+    """What the data are like."""
+
+    directory: str | None = Field(None, description="The data directory.")
+    ages: dict[str, AgeStatistics] = Field(
+        {}, description="Of all rows with an allowed age (`labels`) and of the examples of each split."
+    )
+    sizes: list[ImageSize | OtherSizes] = Field([], description="The most common sizes first, then how many others.")
+    brightness: dict[str, Brightness] = Field({}, description="By split.")
+    attributes: dict[str, list[AttributeValue]] = Field({}, description="Most common values of each attribute column.")
+    reject_examples: list[RejectedRow] = Field([], description="The first rows of each reason.")
+    anomalies: list[str] | None = Field(
+        None, description="What the data gate found against the schema, in sentences; null where it was not looked for."
+    )
+
+
+class Paths(Part):
+    """Where things are, as paths or URIs; a key that is absent or null stands for what there is not."""
+
+    metadata: str | None = Field(None, description="The metadata store; null where the runner keeps it elsewhere.")
+    model: str | None = Field(None, description="The pushed model, a SavedModel.")
+    rejects: str | None = Field(None, description="`rejects.csv`, every rejected row with its reason.")
+    examples: str | None = Field(None, description="The examples, TFRecords by split.")
+    evaluation: str | None = Field(None, description="TFMA's evaluation.")
+    predictions: str | None = Field(None, description="`predictions.csv`, what was predicted for each test photograph.")
+    report: str | None = Field(None, description="The report for people.")
+    model_card: str | None = Field(None, description="The model card in the pushed model.")
+
+    model_config = pydantic.ConfigDict(
+        json_schema_extra=_may_be_absent(
+            ["metadata", "model", "rejects", "examples", "evaluation", "predictions", "report", "model_card"]
+        )
+    )
+
+
+class Stage(Part):
+    """A step that had finished when the verdict was written."""
+
+    name: str = Field(description="The component's name.")
+    seconds: float | None = Field(None, description="How long it took, seconds.")
+    cached: bool = Field(False, description="Whether its result came from the cache.")
+
+
+class FeatureCache(Part):
+    """What was kept of the frozen layers' outputs."""
+
+    computed: bool = Field(description="Whether something had to be computed; otherwise all of it was found.")
+    views: int = Field(description="Views of each training image.")
+    bytes: int = Field(description="Size, bytes.")
+    seconds: float = Field(description="How long it took, seconds.")
+
+
+class Training(Part):
+    """What the Trainer recorded: `history.json`."""
+
+    history: dict[str, list[Measured]] = Field(
+        {}, description="After each epoch: `loss`, `mae` (years), and `val_` for the validation split."
+    )
+    best_epoch: int | None = Field(None, description="The epoch whose weights were kept, counted from 1.")
+    epochs_run: int | None = Field(None, description="Number of epochs.")
+    validation_mae: Measured = Field(None, description="MAE on the validation split in the best epoch, years.")
+    training_examples: int | None = Field(None, description="Number of photographs.")
+    validation_examples: int | None = Field(None, description="Number of photographs.")
+    mean_age: float | None = Field(None, description="Mean age of the training split, years.")
+    frozen_through: str | None = Field(None, description="The last layer that was not trained; null when all were.")
+    feature_cache: FeatureCache | None = Field(None, description="Null where nothing was kept.")
+    fit_seconds: float | None = Field(None, description="How long fitting took, seconds.")
+    seconds: float | None = Field(None, description="How long all of it took, seconds.")
+    device: str | None = Field(None, description="`CPU` or `GPU`.")
+
+
+class Verdict(Part):
+    """The verdict of a run."""
+
+    schema_version: int = Field(
+        SCHEMA_VERSION,
+        ge=0,
+        description="Version of this schema; 0 for a file from before it was counted.",
+        json_schema_extra={"const": SCHEMA_VERSION},
+    )
+    run_id: str = Field("", description="The run's name.")
+    kind: Kind = Field(RUN, description="`run`, or `explore` for a look at the data alone.")
+    blessed: bool | None = Field(None, description="May this model serve? Null where there is no model to judge.")
+    stopped_by: str | None = Field(None, description="The component that ended the run early; null for none.")
+    reasons: list[str] = Field(
+        description="Why the model was not blessed or the run was stopped (for `explore`: would be), in sentences."
+    )
+    thresholds: Thresholds = Field(Thresholds(), description="What the model had to reach.")
+    metrics: Metrics | None = Field(None, description="Measured on the whole test split; null when there is no model.")
+    mean_age_mae: Measured = Field(
+        None, description="MAE on the test split of always answering the mean age of the training split, years."
+    )
+    champion: Champion | None = Field(None, description="Null when nothing was being served.")
+    slices: list[Slice] = Field([], description="Metrics by attribute value and decade of age.")
+    weakest_slices: list[str] = Field(
+        [], description="Sentences about slices, not small, whose MAE is clearly above the whole, worst first."
+    )
+    model_version: str | None = Field(None, description="The version that was pushed; null for none.")
+    data_fingerprint: str | None = Field(None, description="SHA-256 over labels and images.")
+    data: Data = Field(Data(), description="What the data are like.")
+    paths: Paths = Field(Paths(), description="Where things are.")
+    stages: list[Stage] = Field([], description="The steps that had finished, in the order in which they began.")
+    training: Training | None = Field(None, description="Null when nothing was trained.")
+    configuration: dict[str, Any] | None = Field(None, description="The run's configuration in full.")
+    versions: dict[str, str] = Field({}, description="Versions of the libraries.")
+    created: str | None = Field(None, description="When the verdict was written, ISO 8601 in UTC.")
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> "Verdict":
+        """Reads `blessing.json`, also as earlier versions wrote it.
+
+        Raises:
+            ValueError: it is not JSON, or (as `pydantic.ValidationError`) not a verdict.
+        """
+        return cls.from_content(json.loads(text))
+
+    @classmethod
+    def from_content(cls, content: Any) -> "Verdict":
+        """Reads the content of `blessing.json`.
+
+        Raises:
+            pydantic.ValidationError: it is not that of a verdict.
+        """
+        return cls.model_validate({"schema_version": 0, **content} if isinstance(content, dict) else content)
+
+    def to_json(self) -> str:
+        """Returns the content of `blessing.json`. What was never set is left out."""
+        content = {"schema_version": self.schema_version, **self.model_dump(exclude_unset=True)}
+        return json.dumps(content, indent=2, allow_nan=False) + "\n"
+
+    def setting(self, key: str) -> Any:
+        """Returns a value of the run's configuration, such as that of `report.faces`; None where it does not say."""
+        value: Any = self.configuration
+        for part in key.split("."):
+            value = value.get(part) if isinstance(value, dict) else None
+        return value
+
+
+def json_schema() -> str:
+    """Returns the JSON Schema of what `to_json` writes, as text."""
+    schema = Verdict.model_json_schema(mode="serialization")
+    return json.dumps({"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}, indent=2) + "\n"

@@ -2,9 +2,10 @@
 
 import dataclasses
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 import numpy as np
+
+from schemas.verdict import AgeStatistics, Histogram
 
 BIN_WIDTH = 5.0
 """Years in a bar of a histogram."""
@@ -57,31 +58,27 @@ def _quantile(counted: AgeCounts, share: float) -> float:
     return float(low + (high - low) * (place - below))
 
 
-def describe(counted: AgeCounts, edges: np.ndarray) -> dict[str, Any]:
-    """Returns the statistics of one set of ages.
+def describe(counted: AgeCounts, edges: np.ndarray) -> AgeStatistics:
+    """Returns the statistics of one set of ages; what so few rows can't tell is None.
 
     Args:
         counted: the ages.
         edges: edges of the histogram's bins, from `bin_edges`.
-
-    Returns:
-        `count`, `mean`, `std` (of a sample: n-1), `min`, `q25`, `median`, `q75`, `max` in years, and `histogram` with
-        `edges` and `counts`. What so few rows can't tell is None.
     """
-    histogram = np.histogram(counted.ages, bins=edges, weights=counted.counts)[0]
-    described: dict[str, Any] = {"count": counted.total}
-    described.update(dict.fromkeys(("mean", "std", "min", "q25", "median", "q75", "max")))
-    if counted.total:
-        described.update(
-            mean=counted.mean,
-            min=float(counted.ages[0]),
-            q25=_quantile(counted, 0.25),
-            median=_quantile(counted, 0.5),
-            q75=_quantile(counted, 0.75),
-            max=float(counted.ages[-1]),
-        )
+    counts = np.histogram(counted.ages, bins=edges, weights=counted.counts)[0]
+    empty = not counted.total
+    std = None
     if counted.total > 1:
         deviations = counted.ages - counted.mean
-        described["std"] = float(np.sqrt((deviations**2 @ counted.counts) / (counted.total - 1)))
-    described["histogram"] = {"edges": edges.tolist(), "counts": histogram.astype(int).tolist()}
-    return described
+        std = float(np.sqrt((deviations**2 @ counted.counts) / (counted.total - 1)))
+    return AgeStatistics(
+        count=counted.total,
+        mean=None if empty else counted.mean,
+        std=std,
+        min=None if empty else float(counted.ages[0]),
+        q25=None if empty else _quantile(counted, 0.25),
+        median=None if empty else _quantile(counted, 0.5),
+        q75=None if empty else _quantile(counted, 0.75),
+        max=None if empty else float(counted.ages[-1]),
+        histogram=Histogram(edges=edges.tolist(), counts=counts.astype(int).tolist()),
+    )

@@ -1,4 +1,4 @@
-"""What a run knows of its data: the `data` key of a verdict, read from what FaceExampleGen wrote."""
+"""What the data of a run are like: the `data` key of a verdict, read from what FaceExampleGen wrote."""
 
 import csv
 import io
@@ -9,6 +9,7 @@ from typing import Any
 from age import storage
 from age.dataset import age_statistics
 from schemas import features
+from schemas.verdict import Data, RejectedRow, RowCounts
 
 COUNTS_FILE = "counts.json"
 SUMMARY_FILE = "summary.json"
@@ -20,9 +21,9 @@ LABELS = "labels"
 """Key of the ages of all rows whose age the schema allows, whatever became of their images."""
 
 
-def read_counts(rejects_uri: str) -> dict[str, Any]:
-    """Returns what became of the rows: `rows`, `used`, `rejected`, `duplicates`, `splits`, `rejects` by reason."""
-    return json.loads(storage.read_bytes(storage.join(rejects_uri, COUNTS_FILE)))
+def read_counts(rejects_uri: str) -> RowCounts:
+    """Returns what became of the rows."""
+    return RowCounts.model_validate(json.loads(storage.read_bytes(storage.join(rejects_uri, COUNTS_FILE))))
 
 
 def read_attribute_names(rejects_uri: str) -> list[str]:
@@ -36,23 +37,22 @@ def _age_counts(summary: dict[str, Any]) -> dict[str, age_statistics.AgeCounts]:
     }
 
 
-def _reject_examples(path: str) -> list[dict[str, Any]]:
+def _reject_examples(path: str) -> list[RejectedRow]:
     """Returns the first rows of each reason, in the label file's order; the file itself has no order."""
-    kept: dict[str, list[dict[str, Any]]] = {}
+    kept: dict[str, list[RejectedRow]] = {}
     with storage.open_binary(path) as file, io.TextIOWrapper(file, encoding="utf-8", newline="") as text:
-        for row in csv.DictReader(text):
-            row = {name: value[:_FIELD_LENGTH] for name, value in row.items()}
-            row["line"] = int(row["line"])
-            of_reason = kept.setdefault(row["reason"], [])
-            if len(of_reason) < EXAMPLES_OF_A_REASON or row["line"] < of_reason[-1]["line"]:
-                of_reason.append(row)
-                of_reason.sort(key=lambda one: one["line"])
+        for fields in csv.DictReader(text):
+            line, of_reason = int(fields["line"]), kept.setdefault(fields["reason"], [])
+            if len(of_reason) < EXAMPLES_OF_A_REASON or line < of_reason[-1].line:
+                shortened = {name: value[:_FIELD_LENGTH] for name, value in fields.items()}
+                of_reason.append(RejectedRow.model_validate({**shortened, "line": line}))
+                of_reason.sort(key=lambda one: one.line)
                 del of_reason[EXAMPLES_OF_A_REASON:]
     return [row for _, rows in sorted(kept.items()) for row in rows]
 
 
-def read(rejects_uri: str, directory: str | None, anomalies: Iterable[str] = ()) -> dict[str, Any]:
-    """Returns the `data` key of a verdict.
+def read(rejects_uri: str, directory: str | None, anomalies: Iterable[str] = ()) -> Data:
+    """Returns what a verdict says of the data.
 
     Args:
         rejects_uri: uri of FaceExampleGen's `Rejects`.
@@ -62,13 +62,14 @@ def read(rejects_uri: str, directory: str | None, anomalies: Iterable[str] = ())
     summary = json.loads(storage.read_bytes(storage.join(rejects_uri, SUMMARY_FILE)))
     counted = _age_counts(summary)
     edges = age_statistics.bin_edges(counted.values())
-    return {
+    content = {
+        **read_counts(rejects_uri).model_dump(),
         "directory": directory,
-        **read_counts(rejects_uri),
-        "ages": {where: age_statistics.describe(ages, edges) for where, ages in counted.items()},
         "sizes": summary["sizes"],
         "brightness": summary["brightness"],
         "attributes": summary["attributes"],
+        "ages": {where: age_statistics.describe(ages, edges) for where, ages in counted.items()},
         "reject_examples": _reject_examples(storage.join(rejects_uri, REJECTS_FILE)),
         "anomalies": list(anomalies),
     }
+    return Data.model_validate(content)

@@ -5,6 +5,8 @@ import dataclasses
 import tensorflow_model_analysis as tfma
 
 from age.evaluation import age_metrics
+from schemas import features
+from schemas.verdict import Metrics, Slice
 
 _NAMES = {
     age_metrics.MEAN_ABSOLUTE_ERROR: "mae",
@@ -21,16 +23,16 @@ class EvaluationResult:
     """What was measured on the test split.
 
     Attributes:
-        metrics: `mae`, `rmse`, `bias` (years), `within_5_years` (0 to 1), `example_count` of the candidate.
-        champion_metrics: the same of the baseline, or None.
-        slices: one dictionary for each slice: `feature`, `value` and the metrics of the candidate.
+        metrics: of the candidate.
+        champion_metrics: of the baseline, or None.
+        slices: of the candidate, not yet judged as small or not.
         validation_ok: whether every threshold was met.
         reasons: a sentence for each one that was not.
     """
 
-    metrics: dict[str, float]
-    champion_metrics: dict[str, float] | None
-    slices: list[dict]
+    metrics: Metrics
+    champion_metrics: Metrics | None
+    slices: list[Slice]
     validation_ok: bool
     reasons: list[str]
 
@@ -50,18 +52,17 @@ def _slice_of(slice_key):
     return single.column, value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
 
-def _slice_order(entry):
-    value = entry["value"]
-    start = value.split("-")[0]
-    return entry["feature"] != "age_decade", entry["feature"], int(start) if start.isdigit() else 0, value
+def _slice_order(entry: Slice):
+    start = entry.value.split("-")[0]
+    return entry.feature != features.AGE_DECADE, entry.feature, int(start) if start.isdigit() else 0, entry.value
 
 
-def _sentence(failure, where, champion_metrics, count: float) -> str:
+def _sentence(failure, where, champion_metrics: Metrics | None, count: int) -> str:
     name, value = failure.metric_key.name, _value(failure.metric_value)
     subject = "" if where is None else f" of the slice {where[0]}={where[1] or '(blank)'}"
     threshold = failure.metric_threshold
     if failure.metric_key.is_diff:
-        before = f" ({champion_metrics['mae']:.2f})" if champion_metrics else ""
+        before = f" ({champion_metrics.mae:.2f})" if champion_metrics else ""
         return (
             f"The MAE is {value:.2f} years worse than that of the model being served{before}; allowed is at most "
             f"{threshold.change_threshold.absolute.value:g} (evaluator.max_regression)."
@@ -80,10 +81,10 @@ def _sentence(failure, where, champion_metrics, count: float) -> str:
     )
 
 
-def read(evaluation_dir: str) -> EvaluationResult:
-    """Reads the evaluation that TFMA wrote into `evaluation_dir`."""
+def _measured(evaluation_dir: str) -> tuple[dict, dict]:
+    """Returns the metrics of the candidate by slice (None: the whole split), and those of the baseline on the whole split."""
     by_slice: dict = {}
-    champion_metrics: dict[str, float] = {}
+    of_baseline: dict = {}
     for measured in tfma.load_metrics(evaluation_dir):
         where = _slice_of(measured.slice_key)
         metrics = by_slice.setdefault(where, {})
@@ -95,18 +96,21 @@ def read(evaluation_dir: str) -> EvaluationResult:
             value = int(value) if name == "example_count" else value
             if pair.key.model_name == _BASELINE:
                 if where is None:
-                    champion_metrics[name] = value
+                    of_baseline[name] = value
             else:
                 metrics[name] = value
-    overall = by_slice.pop(None)
-    slices = [{"feature": feature, "value": value, **metrics} for (feature, value), metrics in by_slice.items()]
-    champion = champion_metrics or None
+    return by_slice, of_baseline
 
+
+def read(evaluation_dir: str) -> EvaluationResult:
+    """Reads the evaluation that TFMA wrote into `evaluation_dir`."""
+    by_slice, of_baseline = _measured(evaluation_dir)
+    champion = Metrics(**of_baseline) if of_baseline else None
     validation = tfma.load_validation_result(evaluation_dir)
     reasons = []
     for per_slice in validation.metric_validations_per_slice:
         where = _slice_of(per_slice.slice_key)
-        count = (overall if where is None else by_slice.get(where, {})).get("example_count", 0)
+        count = by_slice.get(where, {}).get("example_count", 0)
         reasons.extend(_sentence(failure, where, champion, count) for failure in per_slice.failures)
     for missing in validation.missing_slices:
         named = ", ".join(f"{key}={value}" for key, value in missing.feature_values.items())
@@ -114,8 +118,10 @@ def read(evaluation_dir: str) -> EvaluationResult:
             f"The test split has no slice {named}, for which evaluator.slice_ceilings sets a ceiling. Mend the name or give "
             "more photographs."
         )
+    overall = by_slice.pop(None)
+    slices = [Slice(feature=feature, value=value, **metrics) for (feature, value), metrics in by_slice.items()]
     return EvaluationResult(
-        metrics=overall,
+        metrics=Metrics(**overall),
         champion_metrics=champion,
         slices=sorted(slices, key=_slice_order),
         validation_ok=validation.validation_ok,

@@ -1,11 +1,10 @@
 """What the predictions of the test photographs say beyond TFMA's metrics: how sure the MAE is, and where it is worst."""
 
-from typing import Any
-
 import numpy as np
 
 from age.evaluation.predictions_file import Predictions
 from schemas import features
+from schemas.verdict import Interval, Slice
 
 CONFIDENCE = 0.95
 RESAMPLES = 2000
@@ -17,7 +16,7 @@ BOOTSTRAP = "percentile bootstrap"
 NORMAL = "normal approximation"
 
 
-def mae_interval(errors: np.ndarray) -> dict[str, Any] | None:
+def mae_interval(errors: np.ndarray) -> Interval | None:
     """Returns a confidence interval of the mean absolute error.
 
     Up to 50,000 photographs it is the percentile bootstrap (Efron and Tibshirani, An Introduction to the Bootstrap, 1993,
@@ -28,8 +27,7 @@ def mae_interval(errors: np.ndarray) -> dict[str, Any] | None:
         errors: float64[n], predicted minus real age, years.
 
     Returns:
-        `low` and `high` (years), `confidence` (0 to 1), `method`, and `resamples` (0 for the normal approximation); None
-        where there are fewer than two photographs or an error is not a number.
+        None where there are fewer than two photographs or an error is not a number.
     """
     absolute = np.abs(errors)
     if len(absolute) < 2 or not np.isfinite(absolute).all():
@@ -42,13 +40,7 @@ def mae_interval(errors: np.ndarray) -> dict[str, Any] | None:
         tail = (1 - CONFIDENCE) / 2
         low, high = np.quantile(_resampled_means(absolute), [tail, 1 - tail])
         method, resamples = BOOTSTRAP, RESAMPLES
-    return {
-        "low": float(low),
-        "high": float(high),
-        "confidence": CONFIDENCE,
-        "resamples": resamples,
-        "method": method,
-    }
+    return Interval(low=float(low), high=float(high), confidence=CONFIDENCE, resamples=resamples, method=method)
 
 
 def _resampled_means(values: np.ndarray) -> np.ndarray:
@@ -87,12 +79,14 @@ class SliceErrors:
         return self.errors[codes == values.index(value)] if value in values else self.errors[:0]
 
 
-def with_intervals(slices: list[dict[str, Any]], errors: SliceErrors) -> list[dict[str, Any]]:
-    """Returns the slices, each that is not small with its `mae_interval`."""
-    return [
-        entry if entry["small"] else {**entry, "mae_interval": mae_interval(errors.of(entry["feature"], entry["value"]))}
-        for entry in slices
-    ]
+def judged(slices: list[Slice], errors: SliceErrors, min_examples: int) -> list[Slice]:
+    """Returns the slices, those with fewer photographs than `min_examples` marked as small, the others with an interval."""
+    found = []
+    for entry in slices:
+        small = entry.example_count is None or entry.example_count < min_examples
+        interval = {} if small else {"mae_interval": mae_interval(errors.of(entry.feature, entry.value))}
+        found.append(entry.model_copy(update={"small": small, **interval}))
+    return found
 
 
 def _named(feature: str, value: str) -> str:
@@ -101,19 +95,24 @@ def _named(feature: str, value: str) -> str:
     return f"{feature} {value or '(blank)'}"
 
 
-def weakest_slices(slices: list[dict[str, Any]], mae: float) -> list[str]:
+def weakest_slices(slices: list[Slice], mae: float | None) -> list[str]:
     """Names the slices whose error is clearly above the whole, worst first; small slices are never judged.
 
     Clearly means that the slice's whole confidence interval lies above the MAE of all test photographs.
 
     Args:
-        slices: from `with_intervals`.
+        slices: from `judged`.
         mae: of all test photographs, years.
     """
-    worse = [entry for entry in slices if (entry.get("mae_interval") or {}).get("low", float("-inf")) > mae]
+    if mae is None:
+        return []
+    worse = [
+        (entry.mae, entry, entry.mae_interval)
+        for entry in slices
+        if entry.mae is not None and entry.mae_interval is not None and entry.mae_interval.low > mae
+    ]
     return [
-        f"{_named(entry['feature'], entry['value'])}: MAE {entry['mae']:.1f} years (interval "
-        f"{entry['mae_interval']['low']:.1f} to {entry['mae_interval']['high']:.1f}) on {entry['example_count']} "
-        f"photographs, against {mae:.1f} over all."
-        for entry in sorted(worse, key=lambda entry: -entry["mae"])
+        f"{_named(entry.feature, entry.value)}: MAE {worst:.1f} years (interval {interval.low:.1f} to {interval.high:.1f}) on "
+        f"{entry.example_count} photographs, against {mae:.1f} over all."
+        for worst, entry, interval in sorted(worse, key=lambda found: -found[0])
     ]

@@ -14,6 +14,7 @@ from age.model import epoch_progress, example_reading, export, feature_cache, fe
 from age.model.augmentation import augmenter
 from age.model.settings import TrainerInputs, TrainerSettings
 from schemas.bad_input import BadInput
+from schemas.verdict import FeatureCache, Training
 
 HISTORY_FILE = "history.json"
 
@@ -144,26 +145,27 @@ def run_fn(fn_args) -> None:
     storage.write_text(
         os.path.join(fn_args.model_run_dir, HISTORY_FILE),
         json.dumps(
-            {
-                "history": {name: [float(value) for value in values] for name, values in history.items()},
-                "best_epoch": best + 1,
-                "epochs_run": len(history["val_mae"]),
-                "validation_mae": float(history["val_mae"][best]),
-                "training_examples": len(labels),
-                "validation_examples": len(validation_labels),
-                "mean_age": float(ages.mean()),
-                "frozen_through": net.stem.layers[-1].output.name if net.stem is not None else None,
-                "feature_cache": cached
-                and {
-                    "computed": any(split.computed for split in cached),
-                    "views": views,
-                    "bytes": sum(int(split.features.nbytes) for split in cached),
-                    "seconds": sum(split.seconds for split in cached),
-                },
-                "fit_seconds": fit_seconds,
-                "seconds": time.monotonic() - started,
-                "device": "GPU" if tf.config.list_physical_devices("GPU") else "CPU",
-            },
+            Training(
+                history={name: [float(value) for value in values] for name, values in history.items()},
+                best_epoch=best + 1,
+                epochs_run=len(history["val_mae"]),
+                validation_mae=float(history["val_mae"][best]),
+                training_examples=len(labels),
+                validation_examples=len(validation_labels),
+                mean_age=float(ages.mean()),
+                frozen_through=net.stem.layers[-1].output.name if net.stem is not None else None,
+                feature_cache=FeatureCache(
+                    computed=any(split.computed for split in cached),
+                    views=views,
+                    bytes=sum(int(split.features.nbytes) for split in cached),
+                    seconds=sum(split.seconds for split in cached),
+                )
+                if cached
+                else None,
+                fit_seconds=fit_seconds,
+                seconds=time.monotonic() - started,
+                device="GPU" if tf.config.list_physical_devices("GPU") else "CPU",
+            ).model_dump(),
             indent=2,
         ),
     )

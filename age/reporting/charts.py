@@ -1,12 +1,11 @@
 """The charts of the report, each as an `<svg>` element; all ages and errors are in years."""
 
-from typing import Any
-
 import numpy as np
 
 from age.reporting import error_curves, svg
 from age.reporting.untrusted_text import plain
 from schemas import features
+from schemas.verdict import Histogram, Interval, Metrics, Slice
 
 MAX_POINTS = 2000
 """Points of the scatter; more would be one blot, and the page too large."""
@@ -30,15 +29,23 @@ def _rows_below_each_other(axes, labels: list[str]) -> None:
 
 
 def mae_in_context(
-    metrics: dict[str, Any],
+    metrics: Metrics,
     max_mae: float | None,
-    champion: dict[str, Any] | None,
+    champion: tuple[int, float] | None,
     mean_age_mae: float | None,
 ) -> str:
-    """Draws the MAE with its interval against what is allowed, the champion's, and that of always saying the mean age."""
-    rows = [("this model", metrics["mae"], metrics.get("mae_interval"))]
+    """Draws the MAE with its interval against what is allowed, the champion's, and that of always saying the mean age.
+
+    Args:
+        metrics: of the candidate; its MAE is a number.
+        max_mae: the largest that is allowed, years.
+        champion: version and MAE.
+        mean_age_mae: of always saying the mean age, years.
+    """
+    rows = [("this model", metrics.mae, metrics.mae_interval)]
     if champion:
-        rows.append((f"version {champion['version']}, served", champion["metrics"]["mae"], None))
+        version, mae = champion
+        rows.append((f"version {version}, served", mae, None))
     if mean_age_mae is not None:
         rows.append(("always the mean age", mean_age_mae, None))
     label = "MAE in years: " + "; ".join(f"{name} {mae:.2f}" for name, mae, _ in rows)
@@ -47,7 +54,7 @@ def mae_in_context(
         axes = chart.figure.subplots()
         for place, (_, mae, interval) in enumerate(rows):
             _mae_with_interval(axes, place, mae, interval, small=False)
-            right = interval["high"] if interval else mae
+            right = interval.high if interval else mae
             axes.annotate(
                 f"{mae:.2f}",
                 (right, place),
@@ -56,7 +63,7 @@ def mae_in_context(
                 va="center",
                 bbox={"facecolor": svg.PAGE, "edgecolor": "none", "pad": 1},
             )
-        largest = max([mae for _, mae, _ in rows] + [interval["high"] for _, _, interval in rows if interval])
+        largest = max([mae for _, mae, _ in rows] + [interval.high for _, _, interval in rows if interval])
         if max_mae is not None:
             _allowed(axes, max_mae)
             axes.set_title(f"┆ at most {max_mae:g} allowed", color=svg.SECOND)
@@ -67,9 +74,9 @@ def mae_in_context(
     return chart.svg
 
 
-def _mae_with_interval(axes, place: int, mae: float, interval: dict[str, float] | None, small: bool) -> None:
+def _mae_with_interval(axes, place: int, mae: float, interval: Interval | None, small: bool) -> None:
     if interval:
-        axes.plot([interval["low"], interval["high"]], [place, place], color=svg.FIRST, linewidth=2, solid_capstyle="butt")
+        axes.plot([interval.low, interval.high], [place, place], color=svg.FIRST, linewidth=2, solid_capstyle="butt")
     axes.plot(
         [mae],
         [place],
@@ -86,14 +93,14 @@ def _allowed(axes, max_mae: float) -> None:
     axes.axvline(max_mae, color=svg.SECOND, linewidth=1.5, linestyle=(0, (2, 2)))
 
 
-def largest_of_slices(slices: list[dict[str, Any]], metrics: dict[str, Any]) -> float:
+def largest_of_slices(slices: list[Slice], metrics: Metrics) -> float:
     """Returns the end of the scale on which all slices are drawn, years."""
-    ends = [entry["mae"] for entry in [metrics, *slices] if entry["mae"] is not None]
-    ends += [entry["mae_interval"]["high"] for entry in slices if entry.get("mae_interval")]
+    ends = [entry.mae for entry in [metrics, *slices] if entry.mae is not None]
+    ends += [entry.mae_interval.high for entry in slices if entry.mae_interval]
     return 1.05 * max(ends)
 
 
-def mae_by_slice(slices: list[dict[str, Any]], metrics: dict[str, Any], largest: float, name: str) -> str:
+def mae_by_slice(slices: list[Slice], metrics: Metrics, largest: float, name: str) -> str:
     """Draws the MAE of each slice of a feature, with its interval and number of photographs.
 
     A small slice is drawn hollow, without an interval.
@@ -104,27 +111,27 @@ def mae_by_slice(slices: list[dict[str, Any]], metrics: dict[str, Any], largest:
         largest: end of the scale.
         name: of the drawing.
     """
-    feature = "decade of age" if slices[0]["feature"] == features.AGE_DECADE else plain(slices[0]["feature"], 40)
+    feature = "decade of age" if slices[0].feature == features.AGE_DECADE else plain(slices[0].feature, 40)
     height = _ABOVE + _ROW_HEIGHT * len(slices) + _BELOW
     label = f"MAE by {feature}; the table below has the numbers"
     # Room for the names and numbers is set by hand: with axes of one width, lengths can be compared between charts.
     with svg.drawing(name, label, height, layout=None) as chart:
         axes = chart.figure.subplots()
         chart.figure.subplots_adjust(_SLICES_LEFT, _BELOW / height, _SLICES_RIGHT, 1 - _ABOVE / height)
-        axes.axvline(metrics["mae"], color=svg.MUTED, linewidth=1.2)
+        axes.axvline(metrics.mae, color=svg.MUTED, linewidth=1.2)
         for place, entry in enumerate(slices):
-            if entry["mae"] is not None:
-                _mae_with_interval(axes, place, entry["mae"], entry.get("mae_interval"), entry["small"])
+            if entry.mae is not None:
+                _mae_with_interval(axes, place, entry.mae, entry.mae_interval, entry.small)
             axes.annotate(
-                f"n = {_number(entry['example_count'])}" + (", small" if entry["small"] else ""),
+                f"n = {_number(entry.example_count)}" + (", small" if entry.small else ""),
                 (1.02, place),
                 xycoords=axes.get_yaxis_transform(),
                 va="center",
                 color=svg.MUTED,
             )
         axes.set_xlim(0, largest)
-        _rows_below_each_other(axes, [plain(entry["value"] or "(blank)", _LABEL_CHARACTERS) for entry in slices])
-        axes.set_title(f"│ whole test split: {metrics['mae']:.2f}", color=svg.MUTED)
+        _rows_below_each_other(axes, [plain(entry.value or "(blank)", _LABEL_CHARACTERS) for entry in slices])
+        axes.set_title(f"│ whole test split: {metrics.mae:.2f}", color=svg.MUTED)
         axes.set_xlabel("mean absolute error, years")
     return chart.svg
 
@@ -213,24 +220,22 @@ def training_curves(history: dict[str, list[float]], best_epoch: int | None) -> 
     return chart.svg
 
 
-def histograms_by_split(histograms: dict[str, dict[str, Any]], quantity: str, name: str) -> str:
+def histograms_by_split(histograms: dict[str, Histogram], quantity: str, name: str) -> str:
     """Draws histograms of the splits below each other on one scale: splits differ in size, so in per cent of each.
 
     Args:
-        histograms: by split, `edges` and `counts`.
+        histograms: by split.
         quantity: what is counted, with its unit.
         name: of the drawing.
     """
     splits = list(histograms)
-    totals = {split: sum(histograms[split]["counts"]) for split in splits}
+    totals = {split: sum(histograms[split].counts) for split in splits}
     label = f"Histograms of {quantity} in the splits " + ", ".join(splits)
     with svg.drawing(name, label, 0.6 + 1.05 * len(splits)) as chart:
         rows = chart.figure.subplots(len(splits), sharex=True, sharey=True, squeeze=False)[:, 0]
         for axes, split in zip(rows, splits):
-            counts = np.asarray(histograms[split]["counts"], float)
-            axes.stairs(
-                100 * counts / max(totals[split], 1), histograms[split]["edges"], fill=True, color=svg.FIRST, alpha=0.75
-            )
+            counts = np.asarray(histograms[split].counts, float)
+            axes.stairs(100 * counts / max(totals[split], 1), histograms[split].edges, fill=True, color=svg.FIRST, alpha=0.75)
             axes.set_title(f"{split}, n = {_number(totals[split])}")
             axes.grid(axis="x", visible=False)
         rows[0].set_ylim(bottom=0)

@@ -1,9 +1,8 @@
 """Says what came of a run in one sentence."""
 
 import dataclasses
-from typing import Any
 
-from schemas.verdict import EXPLORE
+from schemas.verdict import EXPLORE, Interval, Verdict
 
 YES = "yes"
 NO = "no"
@@ -31,65 +30,74 @@ def years(value: float | None) -> str:
     return "not a number" if value is None else f"{value:.2f}"
 
 
-def _interval(interval: dict[str, float] | None) -> str:
-    if not interval:
+def _interval(interval: Interval | None) -> str:
+    if interval is None:
         return ""
-    return f" ({100 * interval['confidence']:.0f} % interval {interval['low']:.2f} to {interval['high']:.2f})"
+    return f" ({100 * interval.confidence:.0f} % interval {interval.low:.2f} to {interval.high:.2f})"
 
 
-def headline(verdict: dict[str, Any]) -> Headline:
-    """Returns the headline of a verdict (see `schemas.verdict`), all of whose keys are there."""
-    data, metrics, reasons = verdict["data"], verdict["metrics"], verdict["reasons"]
-    if verdict["kind"] == EXPLORE:
-        counted = f"{data['used']:,} of {data['rows']:,} rows can be used. No model was trained."
+def compared_champion(verdict: Verdict) -> tuple[int, float] | None:
+    """Returns the version of the champion and its MAE, years, where there is one and its error is known."""
+    champion = verdict.champion
+    if champion is None or champion.metrics is None or champion.metrics.mae is None:
+        return None
+    return champion.version, champion.metrics.mae
+
+
+def headline(verdict: Verdict) -> Headline:
+    """Returns the headline of a verdict."""
+    data, metrics, reasons = verdict.data, verdict.metrics, verdict.reasons
+    if verdict.kind == EXPLORE:
+        counted = f"{data.used:,} of {data.rows:,} rows can be used. No model was trained."
         sentence = f"A run on these data would be stopped: {reasons[0]}" if reasons else counted
         return Headline("What is in these data?", "Explored", sentence, NO if reasons else NEUTRAL)
     question = "May this age model serve?"
-    if verdict["stopped_by"]:
-        who = "the data gate" if verdict["stopped_by"] == "DataGate" else verdict["stopped_by"]
+    if verdict.stopped_by:
+        who = "the data gate" if verdict.stopped_by == "DataGate" else verdict.stopped_by
         return Headline(question, "No", f"There is no model: {who} stopped the run before training.", NO)
-    if not verdict["blessed"]:
+    if not verdict.blessed:
         return Headline(question, "No", f"Not blessed: {reasons[0]}" if reasons else "Not blessed.", NO)
-    allowed = verdict["thresholds"].get("max_mae")
+    allowed = verdict.thresholds.max_mae
     limit = "" if allowed is None else f"; at most {allowed:g} is allowed"
     measured = (
-        f"Its mean absolute error is {years(metrics['mae'])} years{_interval(metrics.get('mae_interval'))} on "
-        f"{metrics['example_count']:,} test photographs{limit}."
+        f"Its mean absolute error is {years(metrics.mae)} years{_interval(metrics.mae_interval)} on "
+        f"{metrics.example_count:,} test photographs{limit}."
         if metrics
         else ""
     )
     return Headline(question, "Yes", f"Blessed. {measured}".strip(), YES)
 
 
-def comparisons(verdict: dict[str, Any]) -> list[str]:
+def comparisons(verdict: Verdict) -> list[str]:
     """Returns what the MAE means, in sentences: against the threshold, the champion, and always saying the mean age."""
-    metrics = verdict["metrics"]
-    if not metrics or metrics["mae"] is None:
+    metrics = verdict.metrics
+    if not metrics or metrics.mae is None:
         return []
-    mae, interval, said = metrics["mae"], metrics.get("mae_interval"), []
-    allowed = verdict["thresholds"].get("max_mae")
+    mae, interval = metrics.mae, metrics.mae_interval
+    sentences = []
+    allowed = verdict.thresholds.max_mae
     if allowed is not None:
         above = mae > allowed
-        said.append(
+        sentences.append(
             f"That is {abs(mae - allowed):.2f} years {'above' if above else 'below'} the largest error allowed, {allowed:g}."
         )
-        if interval and interval["low"] <= allowed <= interval["high"]:
-            said.append(
+        if interval and interval.low <= allowed <= interval.high:
+            sentences.append(
                 "The interval reaches over that limit: another draw of test photographs could have ended the other way."
             )
-    champion = verdict["champion"]
-    if champion and champion["metrics"] and champion["metrics"]["mae"] is not None:
-        served = champion["metrics"]["mae"]
-        said.append(
-            f"Version {champion['version']}, which is being served, comes to {served:.2f} years on the same photographs: this "
+    champion = compared_champion(verdict)
+    if champion:
+        version, served = champion
+        sentences.append(
+            f"Version {version}, which is being served, comes to {served:.2f} years on the same photographs: this "
             f"model is {abs(mae - served):.2f} years {'worse' if mae > served else 'better'}."
         )
-    elif verdict["champion"] is None:
-        said.append("Nothing else was being served to compare it with.")
-    mean_age = verdict["mean_age_mae"]
+    elif verdict.champion is None:
+        sentences.append("Nothing else was being served to compare it with.")
+    mean_age = verdict.mean_age_mae
     if mean_age:
-        said.append(
+        sentences.append(
             f"Always answering the mean age of the training photographs would come to {mean_age:.2f} years: the model's "
             f"error is {100 * abs(1 - mae / mean_age):.0f} % {'smaller' if mae < mean_age else 'larger'}."
         )
-    return said
+    return sentences

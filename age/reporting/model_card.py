@@ -12,8 +12,9 @@ import markupsafe
 
 from age import storage
 from age.reporting import page
-from age.reporting.untrusted_text import plain, plain_throughout
+from age.reporting.untrusted_text import plain
 from age.serving.serving_directory import EXTRA_ASSETS
+from schemas.verdict import Verdict
 
 _TEMPLATE = "model_card.md.j2"
 _SPECIAL = re.compile(r"([\\`*_\[\]|~]|^[#+=-]|(?<=^\d)[.)](?=\s)|(?<=:)//|(?<=www)\.)")
@@ -24,37 +25,34 @@ def _literal(text: Any, limit: int = 80) -> str:
     return str(markupsafe.escape(_SPECIAL.sub(r"\\\1", plain(str(text), limit).strip())))
 
 
-def render(made: dict[str, Any]) -> str:
+def render(verdict: Verdict) -> str:
     """Returns the model card of a verdict with metrics, as Markdown."""
-    shown = plain_throughout(page.completed(made))
+    shown = page.shown(verdict)
     environment = page.environment()
     environment.autoescape = False
     environment.filters["literal"] = _literal
     return environment.get_template(_TEMPLATE).render(
-        verdict=shown,
-        small=Counter(entry["feature"] for entry in shown["slices"] if entry["small"]),
-        trainer=(shown["configuration"] or {}).get("trainer") or {},
-        evaluator=(shown["configuration"] or {}).get("evaluator") or {},
+        verdict=shown, small=Counter(entry.feature for entry in shown.slices if entry.small)
     )
 
 
-def write(made: dict[str, Any]) -> str | None:
+def write(verdict: Verdict) -> str | None:
     """Writes the model card into the pushed model, unless it has one.
 
     A model that comes from the cache keeps the card of the run that pushed it.
 
     Args:
-        made: the verdict of a run that pushed a model to `paths.model`, or of one that did not.
+        verdict: of a run that pushed a model to `paths.model`, or of one that did not.
 
     Returns:
         The card's path; None where no model was pushed, or it has been removed since.
     """
-    model = made["paths"].get("model")
+    model = verdict.paths.model
     if not model or not storage.is_directory(model):
         return None
     extra = os.path.join(model, EXTRA_ASSETS)
     path = os.path.join(extra, page.MODEL_CARD_FILE)
     if not storage.exists(path):
         storage.make_directory(extra)
-        storage.write_text(path, render(made))
+        storage.write_text(path, render(verdict))
     return path

@@ -1,7 +1,6 @@
 """Writes a verdict into a folder: `blessing.json` for programs and `report.html` for people."""
 
 import csv
-import json
 import os
 from typing import Any
 
@@ -12,65 +11,14 @@ from age import storage
 from age.dataset import data_facts
 from age.reporting import charts, error_curves, headline, predictions, reproduction, thumbnails
 from age.reporting.untrusted_text import plain, plain_throughout
-from schemas import features, verdict
+from schemas import features
+from schemas.verdict import BLESSING_FILE, Paths, Slice, Verdict
 
 REPORT_FILE = "report.html"
 MODEL_CARD_FILE = "model_card.md"
 
 _TEMPLATE = "page.html.j2"
 _MAX_CHARTED_ATTRIBUTES = 8
-_VERBS = {verdict.RUN: "run", verdict.EXPLORE: "explore"}
-
-_KEYS = {
-    "kind": "run",
-    "run_id": "",
-    "blessed": None,
-    "stopped_by": None,
-    "reasons": [],
-    "thresholds": {},
-    "metrics": None,
-    "mean_age_mae": None,
-    "champion": None,
-    "slices": [],
-    "weakest_slices": [],
-    "model_version": None,
-    "data_fingerprint": None,
-    "data": {},
-    "stages": [],
-    "paths": {},
-    "training": None,
-    "configuration": None,
-    "versions": {},
-    "created": None,
-}
-_DATA_KEYS = {
-    "directory": None,
-    "rows": 0,
-    "used": 0,
-    "rejected": 0,
-    "duplicates": 0,
-    "splits": {},
-    "rejects": {},
-    "reject_examples": [],
-    "ages": {},
-    "sizes": [],
-    "brightness": {},
-    "attributes": {},
-    "anomalies": None,
-}
-
-
-def _with_every_key(content: dict[str, Any], keys: dict[str, Any]) -> dict[str, Any]:
-    """Fills in what a verdict that is older than this page lacks."""
-    known = {key: content[key] for key in keys if content.get(key) is not None}
-    return {**content, **keys, **known}
-
-
-def completed(made: dict[str, Any]) -> dict[str, Any]:
-    """Returns a verdict with every key that the templates name, also where it was written before they knew of it."""
-    whole = _with_every_key(made, _KEYS)
-    whole["data"] = _with_every_key(whole["data"], _DATA_KEYS)
-    return whole
 
 
 def _percent(value: float | None, digits: int = 1) -> str:
@@ -114,21 +62,26 @@ _ENVIRONMENT_FILTERS = {
 
 def environment() -> jinja2.Environment:
     """Returns the environment of the page's templates; what is not marked as safe is escaped."""
-    made = jinja2.Environment(
+    templates = jinja2.Environment(
         loader=jinja2.PackageLoader("age.reporting", "."),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters.update(_ENVIRONMENT_FILTERS)
-    return made
+    templates.filters.update(_ENVIRONMENT_FILTERS)
+    return templates
 
 
-def _by_feature(slices: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
-    grouped: dict[str, list[dict[str, Any]]] = {}
+def shown(verdict: Verdict) -> Verdict:
+    """Returns a verdict with every text in it made fit to be shown."""
+    return Verdict.model_validate(plain_throughout(verdict.model_dump(exclude_unset=True)))
+
+
+def _by_feature(slices: list[Slice]) -> dict[str, list[Slice]]:
+    grouped: dict[str, list[Slice]] = {}
     for entry in slices:
-        grouped.setdefault(entry["feature"], []).append(entry)
+        grouped.setdefault(entry.feature, []).append(entry)
     return grouped
 
 
@@ -142,15 +95,15 @@ def _read_predictions(path: str | None):
         return None, f"The predictions can't be read ({plain(str(error), 300)}): their charts are left out."
 
 
-def _charts(made: dict[str, Any], predicted: predictions.Predictions | None) -> dict[str, Any]:
+def _charts(verdict: Verdict, predicted: predictions.Predictions | None) -> dict[str, Any]:
     drawn: dict[str, Any] = {"slices": {}}
-    metrics = made["metrics"]
-    if metrics and metrics["mae"] is not None:
-        champion = made["champion"]
-        compared = champion if champion and champion["metrics"] and champion["metrics"]["mae"] is not None else None
-        drawn["context"] = charts.mae_in_context(metrics, made["thresholds"].get("max_mae"), compared, made["mean_age_mae"])
-        largest = charts.largest_of_slices(made["slices"], metrics)
-        for place, (feature, slices) in enumerate(_by_feature(made["slices"]).items()):
+    metrics, training, data = verdict.metrics, verdict.training, verdict.data
+    if metrics and metrics.mae is not None:
+        drawn["context"] = charts.mae_in_context(
+            metrics, verdict.thresholds.max_mae, headline.compared_champion(verdict), verdict.mean_age_mae
+        )
+        largest = charts.largest_of_slices(verdict.slices, metrics)
+        for place, (feature, slices) in enumerate(_by_feature(verdict.slices).items()):
             if place <= _MAX_CHARTED_ATTRIBUTES:
                 drawn["slices"][feature] = charts.mae_by_slice(slices, metrics, largest, f"slices{place}")
     if predicted and len(predicted.real_age):
@@ -164,14 +117,12 @@ def _charts(made: dict[str, Any], predicted: predictions.Predictions | None) -> 
         score = error_curves.cumulative_score(predicted.errors)
         drawn["cumulative"] = charts.cumulative_score(score)
         drawn["cumulative_table"] = list(zip(score.years, score.shares))
-    history = (made["training"] or {}).get("history") or {}
-    if history.get("val_mae") and history.get("mae"):
-        drawn["training"] = charts.training_curves(history, made["training"].get("best_epoch"))
-    data = made["data"]
-    in_splits = {split: data["ages"][split]["histogram"] for split in features.SPLITS if data["ages"].get(split)}
-    if in_splits:
-        drawn["ages"] = charts.histograms_by_split(in_splits, "age, years", "ages")
-    brightness = {split: data["brightness"][split] for split in features.SPLITS if data["brightness"].get(split)}
+    if training and training.history.get("val_mae") and training.history.get("mae"):
+        drawn["training"] = charts.training_curves(training.history, training.best_epoch)
+    ages = {split: data.ages[split].histogram for split in features.SPLITS if split in data.ages}
+    if ages:
+        drawn["ages"] = charts.histograms_by_split(ages, "age, years", "ages")
+    brightness = {split: data.brightness[split] for split in features.SPLITS if split in data.brightness}
     if brightness:
         drawn["brightness"] = charts.histograms_by_split(brightness, "mean brightness, 0 black to 1 white", "brightness")
     return {name: markupsafe.Markup(chart) if isinstance(chart, str) else chart for name, chart in drawn.items()} | {
@@ -179,82 +130,73 @@ def _charts(made: dict[str, Any], predicted: predictions.Predictions | None) -> 
     }
 
 
-def _faces(made: dict[str, Any], predicted: predictions.Predictions | None) -> dict[str, Any]:
+def _faces(verdict: Verdict, predicted: predictions.Predictions | None) -> dict[str, Any]:
     """Returns the thumbnails, or why there are none."""
-    allowed = ((made["configuration"] or {}).get("report") or {}).get("faces") is True
-    examples = made["paths"].get("examples")
+    allowed = verdict.setting("report.faces") is True
     nothing = {"allowed": allowed, "problem": None, "by_sha256": {}, "across_ages": []}
-    if not allowed or not examples:
+    if not allowed or not verdict.paths.examples:
         return nothing
     wanted = {row.sha256 for row in (*predicted.worst, *predicted.sample)} if predicted else set()
     try:
-        cut = thumbnails.cut(examples, wanted)
+        cut = thumbnails.cut(verdict.paths.examples, wanted)
     except (OSError, ValueError) as error:
         return {**nothing, "problem": f"The photographs can't be shown: {plain(str(error), 300)}"}
     return {**nothing, "by_sha256": cut.by_sha256, "across_ages": cut.across_ages}
 
 
-def _published(paths: dict[str, str | None]) -> dict[str, str | None]:
-    """Returns paths as others know them; a step on Kubeflow reads copies."""
-    return {name: path and storage.published_uri(path) for name, path in paths.items()}
+def _with_published_paths(verdict: Verdict) -> Verdict:
+    """Returns the verdict with paths as others know them; a step on Kubeflow reads copies."""
+    paths = verdict.paths.model_dump(exclude_unset=True)
+    published = Paths(**{name: path and storage.published_uri(path) for name, path in paths.items()})
+    return verdict.model_copy(update={"paths": published})
 
 
-def render(made: dict[str, Any]) -> str:
+def render(verdict: Verdict) -> str:
     """Returns the page of a verdict: one file that needs nothing else and asks for nothing.
 
     What a verdict lacks is left out, so that old ones can be shown too. Besides the verdict it reads the files that
     `paths.predictions` and `paths.examples` name.
-
-    Args:
-        made: a verdict as `blessing.json` holds it.
     """
-    raw = completed(made)
-    predicted, predictions_problem = _read_predictions(raw["paths"].get("predictions"))
-    faces = _faces(raw, predicted)
-    shown = plain_throughout({**raw, "paths": _published(raw["paths"])})
+    predicted, predictions_problem = _read_predictions(verdict.paths.predictions)
+    harmless = shown(_with_published_paths(verdict))
     return (
         environment()
         .get_template(_TEMPLATE)
         .render(
-            verdict=shown,
-            headline=headline.headline(shown),
-            comparisons=headline.comparisons(shown),
-            slices=_by_feature(shown["slices"]),
-            charts=_charts(shown, predicted),
+            verdict=harmless,
+            headline=headline.headline(harmless),
+            comparisons=headline.comparisons(harmless),
+            slices=_by_feature(harmless.slices),
+            charts=_charts(harmless, predicted),
             predictions=predicted,
             predictions_problem=predictions_problem,
-            faces=faces,
+            faces=_faces(verdict, predicted),
             max_points=charts.MAX_POINTS,
             per_decade=thumbnails.PER_DECADE,
-            reproduce=reproduction.command(raw["configuration"], _VERBS.get(raw["kind"], "run"))
-            if raw["configuration"]
-            else None,
+            reproduce=reproduction.command(verdict.configuration, verdict.kind) if verdict.configuration else None,
             splits=features.SPLITS,
             decade=features.AGE_DECADE,
-            rejects_file=data_facts.REJECTS_FILE if raw["paths"].get("rejects") else None,
-            model_card_file=MODEL_CARD_FILE if raw["paths"].get("model_card") else None,
-            blessing_file=verdict.BLESSING_FILE,
+            rejects_file=data_facts.REJECTS_FILE if verdict.paths.rejects else None,
+            model_card_file=MODEL_CARD_FILE if verdict.paths.model_card else None,
+            blessing_file=BLESSING_FILE,
         )
     )
 
 
-def write(made: dict[str, Any], *directories: str) -> None:
+def write(verdict: Verdict, *directories: str) -> None:
     """Writes `report.html`, `blessing.json`, `rejects.csv` and `model_card.md` of a verdict into each directory.
 
     Args:
-        made: the verdict.
-        directories: made where they do not exist.
+        verdict: of a run.
+        directories: created where they do not exist.
     """
-    page = render(json.loads(verdict.to_json(made)))
-    content = verdict.to_json({**made, "paths": _published(made["paths"])})
-    beside = {
-        data_facts.REJECTS_FILE: made["paths"].get("rejects"),
-        MODEL_CARD_FILE: made["paths"].get("model_card"),
-    }
+    page = render(verdict)
+    content = _with_published_paths(verdict).to_json()
+    beside = {data_facts.REJECTS_FILE: verdict.paths.rejects, MODEL_CARD_FILE: verdict.paths.model_card}
     for directory in directories:
         storage.make_directory(directory)
         for name, source in beside.items():
             if source and storage.exists(source):
                 storage.concatenate("", [source], os.path.join(directory, name))
         storage.write_text(os.path.join(directory, REPORT_FILE), page)
-        storage.write_text(os.path.join(directory, verdict.BLESSING_FILE), content)
+        storage.write_text(os.path.join(directory, BLESSING_FILE), content)

@@ -1,7 +1,6 @@
 """The work of AgeEvaluator."""
 
 import json
-import math
 import os
 from typing import Any
 
@@ -18,7 +17,7 @@ from age.evaluation.settings import EvaluatorSettings
 from components import run_parameters
 from schemas import features
 
-SHOWN_METRICS = ("mae", "bias", "within_5_years")
+SHOWN_METRICS = {"mae", "bias", "within_5_years"}
 
 
 def _statistics(artifact) -> dict[str, Any]:
@@ -45,11 +44,11 @@ def _record_metrics(evaluation_dir: str, artifact) -> None:
     """Puts what was measured into the properties of an artifact; what is not a number is left out."""
     result = evaluation_result.read(evaluation_dir)
     measured = [("", result.metrics)]
-    measured += [(f" {entry['feature']}={entry['value']}", entry) for entry in result.slices]
+    measured += [(f" {entry.feature}={entry.value}", entry) for entry in result.slices]
     for where, metrics in measured:
-        for name in SHOWN_METRICS:
-            if math.isfinite(metrics.get(name, math.nan)):
-                artifact.set_float_custom_property(name + where, metrics[name])
+        for name, value in metrics.model_dump(include=SHOWN_METRICS).items():
+            if value is not None:
+                artifact.set_float_custom_property(name + where, value)
 
 
 def _keep_the_cache_key_of_both_stacks(blessing) -> None:

@@ -1,6 +1,5 @@
 """The work of BlessingGate."""
 
-import json
 import os
 
 from absl import logging
@@ -8,8 +7,8 @@ from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 
 from age import storage
-from schemas import verdict
 from schemas.bad_input import BadInput
+from schemas.verdict import BLESSING_FILE, Verdict
 
 
 class Executor(base_executor.BaseExecutor):
@@ -22,11 +21,11 @@ class Executor(base_executor.BaseExecutor):
             BadInput: the model was not blessed; the message has every reason.
         """
         report = artifact_utils.get_single_uri(input_dict["report"])
-        found = json.loads(storage.read_bytes(os.path.join(report, verdict.BLESSING_FILE)))
-        if not found["blessed"]:
+        verdict = Verdict.from_json(storage.read_bytes(os.path.join(report, BLESSING_FILE)))
+        if not verdict.blessed:
             raise BadInput(
                 "NOT BLESSED. The model must not serve:\n"
-                + "\n".join(f"  - {reason}" for reason in found["reasons"])
-                + f"\nReport: {found['paths'].get('report')}"
+                + "\n".join(f"  - {reason}" for reason in verdict.reasons)
+                + f"\nReport: {verdict.paths.report}"
             )
-        logging.info("BLESSED: version %s of %s", found["model_version"], found["paths"].get("model"))
+        logging.info("BLESSED: version %s of %s", verdict.model_version, verdict.paths.model)

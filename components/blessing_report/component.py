@@ -13,7 +13,7 @@ class BlessingReportSpec(component_spec.ComponentSpec):
     PARAMETERS = {
         "report_dir": component_spec.ExecutionParameter(type=str),
         "run_id": component_spec.ExecutionParameter(type=str),
-        "run_facts": component_spec.ExecutionParameter(type=str),
+        "run_description": component_spec.ExecutionParameter(type=str),
         "min_slice_examples": component_spec.ExecutionParameter(type=int),
         "champion_version": component_spec.ExecutionParameter(type=int),
     }
@@ -47,7 +47,7 @@ class BlessingReport(base_component.BaseComponent):
         pushed_model: what the Pusher did.
         report_dir: directory in which each run has a folder.
         run_id: the run's name.
-        run_facts: facts about the run (see `schemas.verdict`), as JSON.
+        run_description: what it says of the run itself, a `RunDescription` as JSON.
         min_slice_examples: slices with fewer examples are marked as small.
         champion_version: version of the model that the candidate was compared with, or 0.
     """
@@ -64,7 +64,7 @@ class BlessingReport(base_component.BaseComponent):
         pushed_model: channel.BaseChannel,
         report_dir: str,
         run_id: str,
-        run_facts: str,
+        run_description: str,
         min_slice_examples: int,
         champion_version: int,
     ):
@@ -77,7 +77,7 @@ class BlessingReport(base_component.BaseComponent):
                 pushed_model=pushed_model,
                 report_dir=report_dir,
                 run_id=run_id,
-                run_facts=run_facts,
+                run_description=run_description,
                 min_slice_examples=min_slice_examples,
                 champion_version=champion_version,
                 report=channel.Channel(type=artifacts.BlessingReport),

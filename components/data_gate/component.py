@@ -13,7 +13,7 @@ class DataGateSpec(component_spec.ComponentSpec):
     PARAMETERS = {
         "max_reject_fraction": component_spec.ExecutionParameter(type=float),
         "report_dir": component_spec.ExecutionParameter(type=str),
-        "run_facts": component_spec.ExecutionParameter(type=str),
+        "run_description": component_spec.ExecutionParameter(type=str),
         "run_id": component_spec.ExecutionParameter(type=str),
     }
     INPUTS = {
@@ -45,7 +45,7 @@ class DataGate(base_component.BaseComponent):
         anomalies: what ExampleValidator found.
         max_reject_fraction: share of rows, 0 to 1.
         report_dir: directory in which each run has a folder for its report.
-        run_facts: facts about the run that its report repeats (see `schemas.verdict`), as JSON.
+        run_description: what the report says of the run itself, a `RunDescription` as JSON.
         run_id: the run's name, where the runner does not tell it to the steps; then the gate runs for every run.
     """
 
@@ -60,7 +60,7 @@ class DataGate(base_component.BaseComponent):
         anomalies: channel.BaseChannel,
         max_reject_fraction: float,
         report_dir: str,
-        run_facts: str = "{}",
+        run_description: str = "{}",
         run_id: str = "",
     ):
         super().__init__(
@@ -71,7 +71,7 @@ class DataGate(base_component.BaseComponent):
                 anomalies=anomalies,
                 max_reject_fraction=max_reject_fraction,
                 report_dir=report_dir,
-                run_facts=run_facts,
+                run_description=run_description,
                 run_id=run_id,
                 gate_report=channel.Channel(type=GateReport),
             )

@@ -13,7 +13,7 @@ class DataReportSpec(component_spec.ComponentSpec):
     PARAMETERS = {
         "report_dir": component_spec.ExecutionParameter(type=str),
         "run_id": component_spec.ExecutionParameter(type=str),
-        "run_facts": component_spec.ExecutionParameter(type=str),
+        "run_description": component_spec.ExecutionParameter(type=str),
     }
     INPUTS = {
         "examples": component_spec.ChannelParameter(type=standard_artifacts.Examples),
@@ -25,7 +25,7 @@ class DataReportSpec(component_spec.ComponentSpec):
 class DataReport(base_component.BaseComponent):
     """Writes the verdict of a look at the data to `<report_dir>/<run_id>/`: `blessing.json` and `report.html`.
 
-        report = DataReport(examples, rejects, report_dir="run/reports", run_id="20260101-120000", run_facts=facts)
+        report = DataReport(examples, rejects, report_dir="run/reports", run_id="20260101-120000", run_description=description)
         report.add_upstream_node(data_gate)
 
     It comes after DataGate, which writes the same where it stops.
@@ -38,7 +38,7 @@ class DataReport(base_component.BaseComponent):
         rejects: what it rejected.
         report_dir: directory in which each run has a folder.
         run_id: the run's name.
-        run_facts: facts about the run (see `schemas.verdict`), as JSON.
+        run_description: what it says of the run itself, a `RunDescription` as JSON.
     """
 
     SPEC_CLASS = DataReportSpec
@@ -50,7 +50,7 @@ class DataReport(base_component.BaseComponent):
         rejects: channel.BaseChannel,
         report_dir: str,
         run_id: str,
-        run_facts: str,
+        run_description: str,
     ):
         super().__init__(
             DataReportSpec(
@@ -58,7 +58,7 @@ class DataReport(base_component.BaseComponent):
                 rejects=rejects,
                 report_dir=report_dir,
                 run_id=run_id,
-                run_facts=run_facts,
+                run_description=run_description,
                 report=channel.Channel(type=artifacts.BlessingReport),
             )
         )

@@ -1,15 +1,13 @@
 """The work of DataReport."""
 
-import json
 import os
 
 from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 
-from age.dataset import data_facts
-from age.reporting import page
+from age.reporting import page, verdicts
 from components import stages
-from schemas import verdict
+from schemas.run_description import RunDescription
 
 
 class Executor(base_executor.BaseExecutor):
@@ -17,20 +15,15 @@ class Executor(base_executor.BaseExecutor):
 
     def Do(self, input_dict, output_dict, exec_properties):
         """Writes `blessing.json` and `report.html` into the run's report folder and into the artifact."""
-        run_facts = json.loads(exec_properties["run_facts"])
-        rejects = artifact_utils.get_single_uri(input_dict["rejects"])
-        directory = os.path.join(exec_properties["report_dir"], exec_properties["run_id"])
-        made = verdict.make(
-            run_id=exec_properties["run_id"],
-            blessed=None,
-            reasons=[],
-            data=data_facts.read(rejects, run_facts.get("data_dir")),
-            run_facts=run_facts,
-            stages=stages.read(run_facts.get("metadata_path"), exec_properties["run_id"]),
-            paths={
-                "rejects": os.path.join(rejects, data_facts.REJECTS_FILE),
-                "examples": artifact_utils.get_single_uri(input_dict["examples"]),
-                "report": os.path.join(directory, page.REPORT_FILE),
-            },
+        run = RunDescription.model_validate_json(exec_properties["run_description"])
+        run_id = exec_properties["run_id"]
+        directory = os.path.join(exec_properties["report_dir"], run_id)
+        verdict = verdicts.of_data(
+            run,
+            run_id,
+            rejects=artifact_utils.get_single_uri(input_dict["rejects"]),
+            examples=artifact_utils.get_single_uri(input_dict["examples"]),
+            report=os.path.join(directory, page.REPORT_FILE),
+            stages=stages.read(run.metadata_path, run_id),
         )
-        page.write(made, directory, artifact_utils.get_single_uri(output_dict["report"]))
+        page.write(verdict, directory, artifact_utils.get_single_uri(output_dict["report"]))

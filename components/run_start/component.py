@@ -26,12 +26,12 @@ class RunStartSpec(component_spec.ComponentSpec):
         "weights_digest": component_spec.ChannelParameter(type=standard_artifacts.String),
         "recipe": component_spec.ChannelParameter(type=standard_artifacts.String),
         "champion_version": component_spec.ChannelParameter(type=standard_artifacts.Integer),
-        "run_facts": component_spec.ChannelParameter(type=standard_artifacts.String),
+        "run_description": component_spec.ChannelParameter(type=standard_artifacts.String),
     }
 
 
 class RunStart(base_component.BaseComponent):
-    """Finds out, as the first step of a run, what a local run finds out before its graph begins.
+    """Resolves, as the first step of a run, what a local run resolves before its graph begins.
 
     It is never taken from the cache: it looks at the data and at what is being served. What it finds goes to later steps
     as parameters, not as artifacts, so that those are taken from the cache as long as it finds the same.
@@ -41,7 +41,7 @@ class RunStart(base_component.BaseComponent):
         weights_digest: `String`, SHA-256 of the weights file; empty when there is no file.
         recipe: `String`, hash over everything that the trained model depends on.
         champion_version: `Integer`, the version that the candidate is compared with; 0 for none.
-        run_facts: `String`, facts about the run that its report repeats, as JSON.
+        run_description: `String`, what the report says of the run itself, a `RunDescription` as JSON.
 
     Args:
         data_dir: directory with `labels.csv` and the images.
@@ -49,9 +49,9 @@ class RunStart(base_component.BaseComponent):
         epochs: replaces the Trainer's setting.
         learning_rate: likewise.
         max_mae: replaces the Evaluator's setting, years.
-        settings: JSON with `schema_text`, `configuration` (the run's, as compiled), `beam_args` (the command line of Beam's
-            pipelines) and `run_facts` (those that are known when compiling).
-        fingerprint_memory: path of the file that remembers the last fingerprint; empty for none.
+        settings: JSON with `schema_text`, `configuration` (the run's, as compiled) and `beam_args` (the command line of
+            Beam's pipelines).
+        fingerprint_memory: path of the file that remembers the hashes of images; empty for none.
     """
 
     SPEC_CLASS = RunStartSpec

@@ -9,10 +9,8 @@ from tfx.types import artifact_utils
 from age import provenance, storage
 from age.evaluation.settings import EvaluatorSettings
 from age.model.settings import TrainerSettings
-from age.serving import serving_directory
 from components import run_parameters
 from components.run_start import beam_check
-from schemas import features
 from schemas.bad_input import BadInput
 
 
@@ -56,35 +54,17 @@ class Executor(base_executor.BaseExecutor):
         settings = json.loads(exec_properties["settings"])
         configuration = _with_parameters(settings["configuration"], exec_properties)
         beam_check.check(settings["beam_args"])
-        found = provenance.find_out(
-            configuration["data"]["dir"],
-            exec_properties["fingerprint_memory"] or None,
-            {split: configuration["data"]["splits"][split] for split in features.SPLITS},
-            settings["schema_text"],
-            TrainerSettings.model_validate(configuration["trainer"]),
+        inputs = provenance.resolve(
+            configuration,
+            serving_dir=configuration["serving"]["dir"],
+            schema_text=settings["schema_text"],
+            remembered_digests=exec_properties["fingerprint_memory"] or None,
         )
-        champion = serving_directory.champion(configuration["serving"]["dir"], found.digest)
-        outputs = {
-            "data_fingerprint": found.data_fingerprint,
-            "weights_digest": found.weights_digest,
-            "recipe": found.digest,
-            "champion_version": champion.version if champion else 0,
-            "run_facts": json.dumps(
-                {
-                    **settings["run_facts"],
-                    "thresholds": {**settings["run_facts"]["thresholds"], "max_mae": configuration["evaluator"]["max_mae"]},
-                    "data_fingerprint": found.data_fingerprint,
-                    "data_dir": configuration["data"]["dir"],
-                    "configuration": configuration,
-                },
-                sort_keys=True,
-            ),
-        }
-        for name, value in outputs.items():
+        for name, value in inputs.as_values().items():
             artifact_utils.get_single_instance(output_dict[name]).value = value
         logging.info(
             "%d rows, data fingerprint %s, champion %s.",
-            found.rows,
-            found.data_fingerprint,
-            champion.path if champion else "none",
+            inputs.rows,
+            inputs.data_fingerprint,
+            inputs.champion.path if inputs.champion else "none",
         )

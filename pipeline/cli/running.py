@@ -19,7 +19,7 @@ def run(data, load_configuration):
     with run_display.on_standard_output() as display:
         verdict = local_runner.run(configured, display=display)
     click.echo(verdict_text.verdict_text(verdict))
-    sys.exit(exit_status.DONE if verdict["blessed"] else exit_status.NOT_BLESSED)
+    sys.exit(exit_status.DONE if verdict.blessed else exit_status.NOT_BLESSED)
 
 
 @click.command()
@@ -37,7 +37,7 @@ def explore(data, load_configuration):
     with run_display.on_standard_output() as display:
         verdict = local_runner.explore(configured, display=display)
     click.echo(data_text.data_text(verdict))
-    sys.exit(exit_status.BAD_INPUT if verdict["stopped_by"] else exit_status.DONE)
+    sys.exit(exit_status.BAD_INPUT if verdict.stopped_by else exit_status.DONE)
 
 
 COMMANDS = (run, explore)

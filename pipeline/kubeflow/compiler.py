@@ -6,9 +6,8 @@ import warnings
 from typing import Any
 
 from pipeline.configuration import Configuration
+from pipeline.graph_inputs import GraphInputs, RunParameters
 from pipeline.kubeflow import settings as kubeflow_settings
-from pipeline.run_facts import RunFacts, schema_text
-from schemas import verdict
 from schemas.bad_input import BadInput
 
 COMMAND = ["python", "-m", "pipeline.kubeflow.entrypoint"]
@@ -49,20 +48,20 @@ def compile_specification(configuration: Configuration) -> str:
         BadInput: the configuration lacks something that Kubeflow needs.
     """
     _check(configuration)
-    schema = schema_text(configuration.data.schema_file)
+    schema_text = configuration.schema_text()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)
         from pipeline.kubeflow import specification
 
-        compiled, parameters = _compile(configuration, schema)
+        compiled, parameters = _compile(configuration, schema_text)
         return specification.as_yaml(
             specification.complete(compiled, parameters, configuration.kubeflow),
             specification.platform(compiled, configuration.kubeflow),
         )
 
 
-def _compile(configuration: Configuration, schema: str) -> tuple:
+def _compile(configuration: Configuration, schema_text: str) -> tuple:
     """Returns what TFX's compiler makes of the graph, and the pipeline's parameters with their defaults."""
     from tfx.orchestration import data_types, pipeline
     from tfx.orchestration.kubeflow.v2 import kubeflow_v2_dag_runner
@@ -72,7 +71,7 @@ def _compile(configuration: Configuration, schema: str) -> tuple:
     from pipeline import graph
 
     kubeflow = configuration.kubeflow
-    given = graph.parameters_of(configuration)
+    given = RunParameters.of(configuration)
     parameters: dict[str, Any] = {
         name: data_types.RuntimeParameter(name=name, ptype=kind, default=kind(getattr(given, name)))
         for name, kind in (
@@ -84,34 +83,28 @@ def _compile(configuration: Configuration, schema: str) -> tuple:
         )
     }
 
-    known = RunFacts(
-        run_id=RUN_ID,
-        kind=verdict.RUN,
-        data_fingerprint="",
-        schema_text=schema,
-        weights_digest="",
-        recipe="",
-        champion_version=0,
-    )
     run_start = RunStart(
         **parameters,
         settings=json.dumps(
             {
-                "schema_text": schema,
-                "configuration": graph.shown_configuration(configuration),
+                "schema_text": schema_text,
+                "configuration": configuration.described(),
                 "beam_args": configuration.beam_args(),
-                "run_facts": {**json.loads(graph.facts_for_the_report(configuration, known)), "metadata_path": None},
             },
             sort_keys=True,
         ),
-        fingerprint_memory=os.path.join(configuration.workdir, "image_digests.bin"),
+        fingerprint_memory=configuration.remembered_digests,
     )
-    found = {name: output.future()[0].value for name, output in run_start.outputs.items()}
-    for_the_report = found.pop("run_facts")
+    resolved = {name: output.future()[0].value for name, output in run_start.outputs.items()}
     nodes = graph.components(
         configuration,
-        RunFacts(run_id=RUN_ID, kind=verdict.RUN, schema_text=schema, for_the_report=for_the_report, **found),
-        graph.RunParameters(**parameters, run_id=RUN_ID),
+        GraphInputs(
+            run_id=RUN_ID,
+            schema_text=schema_text,
+            parameters=RunParameters(**parameters),
+            steps_know_run_id=False,
+            **resolved,
+        ),
     )
     report = nodes[-1]
     runner = kubeflow_v2_dag_runner.KubeflowV2DagRunner(

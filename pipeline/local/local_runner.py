@@ -4,7 +4,6 @@ import contextlib
 import ctypes
 import datetime
 import fcntl
-import json
 import logging
 import os
 import signal
@@ -12,15 +11,15 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, TextIO
+from typing import TextIO
 
 from age import progress, storage
 from components.run_start import beam_check
-from pipeline import run_facts
+from pipeline import graph_inputs
 from pipeline.configuration import Configuration
 from pipeline.terminal import run_display
-from schemas import verdict
 from schemas.bad_input import BadInput
+from schemas.verdict import BLESSING_FILE, EXPLORE, REPORTS_DIR, RUN, Kind, Verdict
 
 Say = Callable[[str], None]
 
@@ -75,9 +74,7 @@ def _only_run_in(workdir: str):
 def _new_run_id(workdir: str) -> str:
     while True:
         run_id = datetime.datetime.now(datetime.timezone.utc).strftime("%Y%m%d-%H%M%S")
-        if not os.path.exists(os.path.join(workdir, verdict.REPORTS_DIR, run_id)) and not os.path.exists(
-            _log_path(workdir, run_id)
-        ):
+        if not os.path.exists(os.path.join(workdir, REPORTS_DIR, run_id)) and not os.path.exists(_log_path(workdir, run_id)):
             return run_id
         time.sleep(0.2)
 
@@ -169,7 +166,7 @@ class _StageLines(logging.Handler):
             self.stage = None
 
 
-def explore(configuration: Configuration, say: Say = print, display: run_display.Display | None = None) -> dict[str, Any]:
+def explore(configuration: Configuration, say: Say = print, display: run_display.Display | None = None) -> Verdict:
     """Runs the data part of the pipeline alone; a later run in the same workdir takes its steps from the cache.
 
     Args:
@@ -177,16 +174,16 @@ def explore(configuration: Configuration, say: Say = print, display: run_display
         say: takes the lines that tell how it is going.
 
     Returns:
-        The verdict (see `schemas.verdict`), of kind `explore`, also where the data gate would stop a run.
+        The verdict, of kind `explore`, also where the data gate would stop a run.
 
     Raises:
         BadInput: the input can't be used.
         RunFailed: a step failed for another reason.
     """
-    return _run(configuration, verdict.EXPLORE, say, display)
+    return _run(configuration, EXPLORE, say, display)
 
 
-def run(configuration: Configuration, say: Say = print, display: run_display.Display | None = None) -> dict[str, Any]:
+def run(configuration: Configuration, say: Say = print, display: run_display.Display | None = None) -> Verdict:
     """Runs the whole pipeline.
 
     Args:
@@ -196,37 +193,37 @@ def run(configuration: Configuration, say: Say = print, display: run_display.Dis
             write to standard error.
 
     Returns:
-        The verdict (see `schemas.verdict`) of a run that finished.
+        The verdict of a run that finished.
 
     Raises:
         BadInput: the input can't be used, or the data gate stopped the run.
         RunFailed: a step failed for another reason.
         RunStopped: it was interrupted (Ctrl-C).
     """
-    return _run(configuration, verdict.RUN, say, display)
+    return _run(configuration, RUN, say, display)
 
 
-def _run(configuration: Configuration, kind: str, say: Say, display: run_display.Display | None) -> dict[str, Any]:
+def _run(configuration: Configuration, kind: Kind, say: Say, display: run_display.Display | None) -> Verdict:
     chatter = [sys.stderr] if display is None else [sys.stderr, sys.stdout]
     display = display or run_display.PlainLines(say)
     with _only_run_in(configuration.workdir), progress.listening(display.progress):
         data_dir = _data_dir(configuration, display.say)
         configuration = configuration.model_copy(update={"data": configuration.data.model_copy(update={"dir": data_dir})})
         run_id = _new_run_id(configuration.workdir)
-        facts = run_facts.gather(configuration, run_id, kind)
+        inputs = graph_inputs.resolve(configuration, run_id, kind)
         log_path = _log_path(configuration.workdir, run_id)
         display.say(f"Run {run_id} on {data_dir}\nLog: {log_path}")
         with _chatter_to(log_path, chatter), _without_arguments(), _noticing_interrupts() as interrupted:
-            return _run_graph(configuration, facts, log_path, display, interrupted)
+            return _run_graph(configuration, inputs, log_path, display, interrupted)
 
 
 def _run_graph(
     configuration: Configuration,
-    facts: run_facts.RunFacts,
+    inputs: graph_inputs.GraphInputs,
     log_path: str,
     display: run_display.Display,
     interrupted: threading.Event,
-) -> dict[str, Any]:
+) -> Verdict:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     from absl import logging as absl_logging
 
@@ -250,19 +247,19 @@ def _run_graph(
         display.ended(run_display.LOADING, time.monotonic() - started, False)
         stages.stage = None
         absl_logging.set_verbosity(absl_logging.INFO)
-        metadata_store.check(graph.metadata_path(configuration.workdir))
-        compiled = compiler.Compiler().compile(graph.build(configuration, facts))
+        metadata_store.check(configuration.metadata_path)
+        compiled = compiler.Compiler().compile(graph.build(configuration, inputs))
         # The metadata store then knows the run by the name that its report has.
         runtime_parameter_utils.substitute_runtime_parameter(
-            compiled, {constants.PIPELINE_RUN_ID_PARAMETER_NAME: facts.run_id}
+            compiled, {constants.PIPELINE_RUN_ID_PARAMETER_NAME: inputs.run_id}
         )
         local_dag_runner.LocalDagRunner().run_with_ir(compiled)
-        return _verdict(configuration, facts)
+        return _verdict(configuration, inputs.run_id)
     except BadInput:
         display.failed(stages.stage, "stopped the run")
         absl_logging.exception("The run ended at %s.", stages.stage)
-        if facts.kind == verdict.EXPLORE and stages.stage == "DataGate":
-            return _verdict(configuration, facts)
+        if inputs.kind == EXPLORE and stages.stage == "DataGate":
+            return _verdict(configuration, inputs.run_id)
         raise
     except (KeyboardInterrupt, Exception) as error:
         absl_logging.exception("The run ended at %s.", stages.stage)
@@ -280,9 +277,9 @@ def _run_graph(
         absl_logging.get_absl_logger().removeHandler(stages)
 
 
-def _verdict(configuration: Configuration, facts: run_facts.RunFacts) -> dict[str, Any]:
-    path = os.path.join(configuration.workdir, verdict.REPORTS_DIR, facts.run_id, verdict.BLESSING_FILE)
-    return json.loads(storage.read_bytes(path))
+def _verdict(configuration: Configuration, run_id: str) -> Verdict:
+    path = os.path.join(configuration.reports_dir, run_id, BLESSING_FILE)
+    return Verdict.from_json(storage.read_bytes(path))
 
 
 def _first_line(error: BaseException) -> str:

@@ -7,94 +7,16 @@ import os
 import pathlib
 import webbrowser
 from collections.abc import Callable
-from typing import Any
 
 import pydantic
 
 from pipeline.terminal.inert_text import inert
 from pipeline.terminal.run_display import duration
 from schemas.bad_input import BadInput
-from schemas.verdict import BLESSING_FILE, REPORTS_DIR, RUN
+from schemas.verdict import BLESSING_FILE, REPORTS_DIR, SCHEMA_VERSION, Verdict
 
 REPORT_PAGE = "report.html"
 LATEST = "latest"
-
-
-class _Part(pydantic.BaseModel):
-    """A part of a verdict as far as it is shown; keys that others added, or old runs lack, are no fault."""
-
-    model_config = pydantic.ConfigDict(extra="ignore", strict=True)
-
-
-class _Interval(_Part):
-    low: float
-    high: float
-    confidence: float
-
-
-class _Metrics(_Part):
-    mae: float | None = None
-    rmse: float | None = None
-    bias: float | None = None
-    within_5_years: float | None = None
-    example_count: int | None = None
-    mae_interval: _Interval | None = None
-
-
-class _Slice(_Metrics):
-    feature: str
-    value: str
-    small: bool = False
-
-
-class _Champion(_Part):
-    version: int
-    metrics: _Metrics | None = None
-
-
-class _Thresholds(_Part):
-    max_mae: float | None = None
-
-
-class _Data(_Part):
-    rows: int = 0
-    used: int = 0
-    rejected: int = 0
-    duplicates: int = 0
-    rejects: dict[str, int] = {}
-
-
-class _Stage(_Part):
-    name: str
-    seconds: float | None = None
-    cached: bool = False
-
-
-class _Training(_Part):
-    best_epoch: int | None = None
-    epochs_run: int | None = None
-    validation_mae: float | None = None
-
-
-class _Verdict(_Part):
-    kind: str = RUN
-    blessed: bool | None = None
-    stopped_by: str | None = None
-    reasons: list[str]
-    thresholds: _Thresholds | None = None
-    metrics: _Metrics | None = None
-    mean_age_mae: float | None = None
-    champion: _Champion | None = None
-    slices: list[_Slice] = []
-    weakest_slices: list[str] = []
-    data_fingerprint: str | None = None
-    data: _Data = _Data()
-    paths: dict[str, str | None] = {}
-    stages: list[_Stage] = []
-    training: _Training | None = None
-    configuration: dict[str, Any] | None = None
-    versions: dict[str, str] | None = None
-    created: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,13 +26,13 @@ class PastRun:
     Attributes:
         name: the run id: the folder's name.
         directory: the folder.
-        verdict: what `blessing.json` says (see `schemas.verdict`); empty when it can't be used.
+        verdict: what `blessing.json` says; one that says nothing when it can't be used.
         problem: a sentence on why it can't.
     """
 
     name: str
     directory: str
-    verdict: dict[str, Any]
+    verdict: Verdict
     problem: str | None = None
 
     def page(self) -> str:
@@ -119,7 +41,7 @@ class PastRun:
 
     def seconds(self) -> float | None:
         """Returns what the stages took together; None for runs that did not write it down."""
-        known = [stage["seconds"] for stage in self.verdict.get("stages") or () if stage.get("seconds") is not None]
+        known = [stage.seconds for stage in self.verdict.stages if stage.seconds is not None]
         return sum(known) if known else None
 
     def took(self) -> str:
@@ -129,7 +51,7 @@ class PastRun:
     def finished(self) -> str:
         """Returns when the verdict was made, to the minute, UTC, or `-`."""
         try:
-            created = datetime.datetime.fromisoformat(self.verdict.get("created") or "")
+            created = datetime.datetime.fromisoformat(self.verdict.created or "")
             return created.astimezone(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M")
         except (ValueError, OverflowError):
             return "-"
@@ -146,21 +68,27 @@ def _read(directory: str) -> PastRun:
     path = os.path.join(directory, BLESSING_FILE)
 
     def unusable(problem: str) -> PastRun:
-        return PastRun(os.path.basename(directory), directory, {}, f"{path}: {problem}")
+        return PastRun(os.path.basename(directory), directory, Verdict(reasons=[]), f"{path}: {problem}")
 
     try:
         with open(path, encoding="utf-8") as file:
-            verdict = json.load(file)
+            content = json.load(file)
     except FileNotFoundError:
         return unusable("there is no such file; the report was not finished, or the file was deleted.")
     except OSError as error:
         return unusable(f"the file can't be read: {error.strerror}.")
     except (ValueError, RecursionError) as error:
         return unusable(f"the file is damaged: not JSON ({error}).")
-    if not isinstance(verdict, dict):
-        return unusable(f"the file is damaged: found {type(verdict).__name__}, expected the keys of a verdict.")
+    if not isinstance(content, dict):
+        return unusable(f"the file is damaged: found {type(content).__name__}, expected the keys of a verdict.")
+    version = content.get("schema_version")
+    if isinstance(version, int) and version > SCHEMA_VERSION:
+        return unusable(
+            f"a newer version of age-pipeline wrote it (schema version {version}; this one reads up to {SCHEMA_VERSION}). "
+            "Update age-pipeline."
+        )
     try:
-        _Verdict.model_validate(verdict)
+        verdict = Verdict.from_content(content)
     except (pydantic.ValidationError, RecursionError) as error:
         said = _first_problem(error) if isinstance(error, pydantic.ValidationError) else "nested too deeply"
         return unusable(f"the file is damaged: {said}.")

@@ -19,7 +19,7 @@ from pipeline.terminal.inert_text import inert, inert_lines
 from pipeline.terminal.past_runs import PastRun
 from pipeline.terminal.run_display import duration
 from pipeline.terminal.verdict_text import interval, verdict_text, years
-from schemas.verdict import EXPLORE
+from schemas.verdict import EXPLORE, Metrics, Slice, Training
 
 _WIDE_ENOUGH = 4000
 _ROOM_FOR_DATES = 84
@@ -82,17 +82,30 @@ def _verdict(run: PastRun) -> tuple[str, str]:
     """Returns the verdict in two words, and its style."""
     if run.problem:
         return "no verdict", "magenta"
-    stopped_by = run.verdict.get("stopped_by")
-    if run.verdict.get("kind") == EXPLORE:
+    stopped_by = run.verdict.stopped_by
+    if run.verdict.kind == EXPLORE:
         return (f"explored: {stopped_by} would stop a run", "yellow") if stopped_by else ("explored", "cyan")
     if stopped_by:
         return f"stopped by {stopped_by}", "yellow"
-    return ("blessed", "green") if run.verdict.get("blessed") else ("not blessed", "red")
+    return ("blessed", "green") if run.verdict.blessed else ("not blessed", "red")
 
 
 def _mae(run: PastRun) -> str:
-    mae = (run.verdict.get("metrics") or {}).get("mae")
+    mae = _metrics(run).mae
     return _MISSING if mae is None else years(mae)
+
+
+def _metrics(run: PastRun) -> Metrics:
+    """Returns what was measured; nothing but gaps where there was no model."""
+    return run.verdict.metrics or Metrics()
+
+
+def _training(run: PastRun) -> Training:
+    return run.verdict.training or Training()
+
+
+def _shown_count(value: int | None) -> object:
+    return _MISSING if value is None else value
 
 
 def print_list(runs: list[PastRun], workdir: str) -> None:
@@ -111,18 +124,18 @@ def print_list(runs: list[PastRun], workdir: str) -> None:
             page.say(run.problem)
 
 
-def _slice_rows(slices: list[dict[str, Any]]) -> Iterable[Sequence[str]]:
+def _slice_rows(slices: list[Slice]) -> Iterable[Sequence[object]]:
     for entry in slices:
-        within = entry.get("within_5_years")
+        within = entry.within_5_years
         yield (
-            entry["feature"],
-            entry["value"] or "(blank)",
-            years(entry.get("mae")),
+            entry.feature,
+            entry.value or "(blank)",
+            years(entry.mae),
             interval(entry) or _MISSING,
-            years(entry.get("bias")),
+            years(entry.bias),
             _MISSING if within is None else f"{100 * within:.0f}",
-            entry.get("example_count", _MISSING),
-            "few photographs" if entry.get("small") else "",
+            _shown_count(entry.example_count),
+            "few photographs" if entry.small else "",
         )
 
 
@@ -131,32 +144,28 @@ def print_details(run: PastRun) -> None:
     page, verdict = Page(), run.verdict
     page.say(f"Run {run.name}, finished {run.finished()} UTC", style="bold")
     page.say(verdict_text(verdict))
-    if verdict.get("slices"):
+    if verdict.slices:
         page.say("\nErrors by slice", style="bold")
         page.table(
             ("slice", "value", ">MAE, years", "confidence interval", ">bias", ">within 5 years, %", ">photographs", ""),
-            _slice_rows(verdict["slices"]),
+            _slice_rows(verdict.slices),
         )
-    training = verdict.get("training") or {}
-    if training.get("best_epoch") is not None:
+    training = _training(run)
+    if training.best_epoch is not None:
         page.say(
-            f"\nTraining: {training.get('epochs_run', _MISSING)} epochs, best validation MAE "
-            f"{years(training.get('validation_mae'))} years in epoch {training['best_epoch']}"
+            f"\nTraining: {_shown_count(training.epochs_run)} epochs, best validation MAE "
+            f"{years(training.validation_mae)} years in epoch {training.best_epoch}"
         )
-    if verdict.get("stages"):
+    if verdict.stages:
         page.say("\nStages", style="bold")
         page.table(
             ("stage", ">took"),
             [
                 (
-                    stage["name"],
-                    "from the cache"
-                    if stage.get("cached")
-                    else _MISSING
-                    if stage.get("seconds") is None
-                    else duration(stage["seconds"]),
+                    stage.name,
+                    "from the cache" if stage.cached else _MISSING if stage.seconds is None else duration(stage.seconds),
                 )
-                for stage in verdict["stages"]
+                for stage in verdict.stages
             ],
         )
 
@@ -169,20 +178,20 @@ def _number(value: float | None) -> str:
     return _MISSING if value is None else f"{value:.2f}"
 
 
-def _metric_rows(first: PastRun, second: PastRun) -> list[Sequence[str]]:
-    metrics = [run.verdict.get("metrics") or {} for run in (first, second)]
-    rows: list[Sequence[str]] = [("verdict", _verdict(first)[0], _verdict(second)[0], "")]
-    for heading, key, factor in _METRICS:
-        values = [None if one.get(key) is None else factor * one[key] for one in metrics]
+def _metric_rows(first: PastRun, second: PastRun) -> list[Sequence[object]]:
+    metrics, trainings = [_metrics(run) for run in (first, second)], [_training(run) for run in (first, second)]
+    rows: list[Sequence[object]] = [("verdict", _verdict(first)[0], _verdict(second)[0], "")]
+    for heading, name, factor in _METRICS:
+        measured = [getattr(one, name) for one in metrics]
+        values = [None if value is None else factor * value for value in measured]
         rows.append((heading, *map(_number, values), _difference(*values)))
     if any(interval(one) for one in metrics):
         rows.insert(2, ("  confidence interval", *(interval(one) or _MISSING for one in metrics), ""))
-    rows.append(("test photographs", *(one.get("example_count", _MISSING) for one in metrics), ""))
-    trainings = [run.verdict.get("training") or {} for run in (first, second)]
-    values = [training.get("validation_mae") for training in trainings]
+    rows.append(("test photographs", *(_shown_count(one.example_count) for one in metrics), ""))
+    values = [training.validation_mae for training in trainings]
     rows.append(("validation MAE, years", *map(_number, values), _difference(*values)))
-    rows.append(("epochs", *(training.get("epochs_run", _MISSING) for training in trainings), ""))
-    rows.append(("rows used", *((run.verdict.get("data") or {}).get("used", _MISSING) for run in (first, second)), ""))
+    rows.append(("epochs", *(_shown_count(training.epochs_run) for training in trainings), ""))
+    rows.append(("rows used", *(run.verdict.data.used for run in (first, second)), ""))
     rows.append(("duration", first.took(), second.took(), ""))
     rows.append(("finished (UTC)", first.finished(), second.finished(), ""))
     return rows
@@ -195,21 +204,19 @@ def _in_natural_order(named: tuple[str, str]) -> tuple[str, int, str]:
     return feature, int(number.group()) if number else -1, value
 
 
-def _compared_slices(first: PastRun, second: PastRun) -> list[Sequence[str]]:
-    by_slice = [
-        {(entry["feature"], entry["value"]): entry for entry in run.verdict.get("slices") or ()} for run in (first, second)
-    ]
-    rows = []
+def _compared_slices(first: PastRun, second: PastRun) -> list[Sequence[object]]:
+    by_slice = [{(entry.feature, entry.value): entry for entry in run.verdict.slices} for run in (first, second)]
+    rows: list[Sequence[object]] = []
     for feature, value in sorted({**by_slice[0], **by_slice[1]}, key=_in_natural_order):
-        entries = [slices.get((feature, value), {}) for slices in by_slice]
-        maes = [entry.get("mae") for entry in entries]
+        entries = [slices.get((feature, value), Slice(feature=feature, value=value)) for slices in by_slice]
+        maes = [entry.mae for entry in entries]
         rows.append(
             (
                 f"{feature}={value or '(blank)'}",
                 *map(_number, maes),
                 _difference(*maes),
-                " and ".join(str(entry.get("example_count", _MISSING)) for entry in entries),
-                "few photographs" if any(entry.get("small") for entry in entries) else "",
+                " and ".join(str(_shown_count(entry.example_count)) for entry in entries),
+                "few photographs" if any(entry.small for entry in entries) else "",
             )
         )
     return rows
@@ -248,7 +255,7 @@ def print_comparison(first: PastRun, second: PastRun) -> None:
     page = Page()
     names = first.name, second.name
     page.table(("", *names, ">difference"), _metric_rows(first, second))
-    fingerprints = [run.verdict.get("data_fingerprint") for run in (first, second)]
+    fingerprints = [run.verdict.data_fingerprint for run in (first, second)]
     if all(fingerprints):
         same = fingerprints[0] == fingerprints[1]
         page.say(
@@ -260,8 +267,11 @@ def print_comparison(first: PastRun, second: PastRun) -> None:
     if slices:
         page.say("\nMAE by slice, years", style="bold")
         page.table(("slice", *(f">{name}" for name in names), ">difference", "photographs", ""), slices)
-    for heading, key in (("Configuration", "configuration"), ("Library versions", "versions")):
-        rows = _differing(first.verdict.get(key), second.verdict.get(key))
+    for heading, sides in (
+        ("Configuration", (first.verdict.configuration, second.verdict.configuration)),
+        ("Library versions", (first.verdict.versions, second.verdict.versions)),
+    ):
+        rows = _differing(*sides)
         page.say(f"\n{heading}{' that differs' if rows else ': no difference'}", style="bold" if rows else "")
         if rows:
             page.table(("", *names), rows)

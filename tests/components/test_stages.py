@@ -44,8 +44,8 @@ def test_finished_stages_of_the_run_come_in_order(store, tmp_path):
 
     found = stages.read(str(tmp_path / "metadata.sqlite"), "this")
 
-    assert [(stage["name"], stage["cached"]) for stage in found] == [("FaceExampleGen", True), ("Trainer", False)]
-    assert all(0 <= stage["seconds"] < 5 for stage in found)
+    assert [(stage.name, stage.cached) for stage in found] == [("FaceExampleGen", True), ("Trainer", False)]
+    assert all(0 <= stage.seconds < 5 for stage in found)
     assert stages.read(str(tmp_path / "metadata.sqlite"), "no such run") == []
 
 

@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import json
 import pathlib
 from typing import Any
 
@@ -53,7 +54,7 @@ def write_shades(directory: pathlib.Path, count: int = 320, seed: int = 0, shuff
 
 @dataclasses.dataclass
 class Run:
-    """A finished run: its verdict, the lines that it said, and where it worked."""
+    """A finished run: its verdict as `blessing.json` holds it, the lines that it said, and where it worked."""
 
     verdict: dict[str, Any]
     lines: list[str]
@@ -75,7 +76,7 @@ def run_pipeline(data: pathlib.Path, workdir: pathlib.Path, *overrides: str) -> 
     lines: list[str] = []
     configured = configuration.load(None, [*SMALL_RUN, *overrides], data_dir=str(data), workdir=str(workdir))
     verdict = local_runner.run(configured, lines.append)
-    return Run(verdict=verdict, lines=lines, workdir=workdir)
+    return Run(verdict=json.loads(verdict.to_json()), lines=lines, workdir=workdir)
 
 
 @pytest.fixture(scope="session")

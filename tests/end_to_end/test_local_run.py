@@ -16,6 +16,7 @@ import subprocess
 import sys
 import termios
 
+import jsonschema
 import numpy as np
 import pandas as pd
 import pytest
@@ -27,6 +28,7 @@ from pipeline import configuration
 from pipeline.cli import cli
 from pipeline.local import local_runner
 from pipeline.terminal import run_display
+from schemas.__main__ import SCHEMA_FILE
 from schemas.bad_input import BadInput
 from tests.end_to_end.conftest import SMALL_RUN, run_pipeline, write_shades
 
@@ -84,6 +86,7 @@ def test_verdict_is_written_as_data_and_as_a_page(blessed):
     written = json.loads((folder / "blessing.json").read_text())
 
     assert written == blessed.verdict
+    jsonschema.validate(written, json.loads(SCHEMA_FILE.read_text(encoding="utf-8")))
     assert len(written["data_fingerprint"]) == 64
     page = (folder / "report.html").read_text()
     assert f"{written['metrics']['mae']:.2f}" in page
@@ -333,7 +336,7 @@ def test_interrupting_a_step_ends_with_a_sentence_and_the_next_run_goes_on(tmp_p
     assert "Run it again to go on" in advice
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     again = local_runner.explore(configured, lines.append)
-    assert again["data"]["used"] == 80 and not again["stopped_by"]
+    assert again.data.used == 80 and not again.stopped_by
 
 
 def test_predict_prints_ages_as_csv(blessed, shades, capsys, tmp_path):

@@ -27,12 +27,12 @@ def test_first_five_rows_of_each_reason_stand_for_the_rest(tmp_path):
         {},
     )
 
-    examples = data_facts.read(str(tmp_path), "faces")["reject_examples"]
+    examples = data_facts.read(str(tmp_path), "faces").reject_examples
 
-    assert [row["line"] for row in examples] == [5, 2, 4, 7, 8, 9]
-    assert examples[0]["file_name"] == "a\nb.jpg"
-    assert all(len(value) <= 300 for value in examples[0].values() if isinstance(value, str))
-    assert set(examples[1]) == {"line", "file_name", "real_age", "reason", "detail"}
+    assert [row.line for row in examples] == [5, 2, 4, 7, 8, 9]
+    assert examples[0].file_name == "a\nb.jpg"
+    assert all(len(value) <= 300 for value in examples[0].model_dump().values() if isinstance(value, str))
+    assert set(examples[1].model_dump()) == {"line", "file_name", "real_age", "reason", "detail"}
 
 
 def test_ages_of_labels_and_splits_share_their_edges_and_counts_come_along(tmp_path):
@@ -40,8 +40,8 @@ def test_ages_of_labels_and_splits_share_their_edges_and_counts_come_along(tmp_p
 
     data = data_facts.read(str(tmp_path), "faces", ["age (train split): too old."])
 
-    assert {key: data[key] for key in counts} == counts
-    assert (data["directory"], data["anomalies"]) == ("faces", ["age (train split): too old."])
-    assert set(data["ages"]) == {"labels", "train", "validation", "test"}
-    assert len({tuple(ages["histogram"]["edges"]) for ages in data["ages"].values()}) == 1
-    assert (data["ages"]["train"]["mean"], data["ages"]["test"]["count"]) == (21.5, 0)
+    assert {key: getattr(data, key) for key in counts} == counts
+    assert (data.directory, data.anomalies) == ("faces", ["age (train split): too old."])
+    assert set(data.ages) == {"labels", "train", "validation", "test"}
+    assert len({tuple(ages.histogram.edges) for ages in data.ages.values()}) == 1
+    assert (data.ages["train"].mean, data.ages["test"].count) == (21.5, 0)

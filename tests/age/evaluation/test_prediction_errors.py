@@ -7,6 +7,7 @@ import pytest
 
 from age.evaluation import prediction_errors
 from age.evaluation.predictions_file import Predictions
+from schemas.verdict import Slice
 
 
 def predictions(real, predicted, **attributes) -> Predictions:
@@ -24,10 +25,10 @@ def test_interval_agrees_with_a_bootstrap_by_hand():
 
     found = prediction_errors.mae_interval(errors)
 
-    assert found["low"] == pytest.approx(np.percentile(by_hand, 2.5), abs=0.15)
-    assert found["high"] == pytest.approx(np.percentile(by_hand, 97.5), abs=0.15)
-    assert (found["confidence"], found["resamples"]) == (0.95, 2000)
-    assert found["method"] == "percentile bootstrap"
+    assert found.low == pytest.approx(np.percentile(by_hand, 2.5), abs=0.15)
+    assert found.high == pytest.approx(np.percentile(by_hand, 97.5), abs=0.15)
+    assert (found.confidence, found.resamples) == (0.95, 2000)
+    assert found.method == "percentile bootstrap"
     assert found == prediction_errors.mae_interval(errors), "the seed is fixed"
 
 
@@ -36,7 +37,7 @@ def test_interval_holds_the_truth_in_about_95_of_100_samples():
     truth = 6 * np.sqrt(2 / np.pi)
     found = [prediction_errors.mae_interval(random.normal(0, 6, 150)) for _ in range(200)]
 
-    held = sum(interval["low"] <= truth <= interval["high"] for interval in found)
+    held = sum(interval.low <= truth <= interval.high for interval in found)
 
     assert 180 <= held <= 198
 
@@ -50,11 +51,11 @@ def test_very_many_photographs_take_the_normal_approximation_and_little_memory()
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
 
-    assert (many["method"], many["resamples"]) == ("normal approximation", 0)
+    assert (many.method, many.resamples) == ("normal approximation", 0)
     absolute = np.abs(errors)
-    assert many["high"] - many["low"] == pytest.approx(2 * 1.96 * absolute.std() / 1000, rel=1e-3)
-    assert many["low"] < absolute.mean() < many["high"]
-    assert bootstrap["resamples"] == 2000
+    assert many.high - many.low == pytest.approx(2 * 1.96 * absolute.std() / 1000, rel=1e-3)
+    assert many.low < absolute.mean() < many.high
+    assert bootstrap.resamples == 2000
     assert peak < 100e6
 
 
@@ -75,14 +76,9 @@ def test_slices_are_found_by_decade_and_by_attribute():
     assert list(found.of("gender", "nobody")) == [] == list(found.of("age_decade", "50-59"))
 
 
-def entry(feature, value, errors, small=False):
-    return {
-        "feature": feature,
-        "value": value,
-        "mae": float(np.abs(errors.of(feature, value)).mean()),
-        "example_count": len(errors.of(feature, value)),
-        "small": small,
-    }
+def entry(feature, value, errors):
+    of_slice = errors.of(feature, value)
+    return Slice(feature=feature, value=value, mae=float(np.abs(of_slice).mean()), example_count=len(of_slice))
 
 
 def test_weakest_slices_are_those_clearly_above_the_whole_and_never_small_ones():
@@ -95,19 +91,20 @@ def test_weakest_slices_are_those_clearly_above_the_whole_and_never_small_ones()
         entry("age_decade", "20-29", errors),
         entry("age_decade", "40-49", errors),
         entry("age_decade", "80-89", errors),
-        entry("age_decade", "90-99", errors, small=True),
+        entry("age_decade", "90-99", errors),
     ]
 
-    with_intervals = prediction_errors.with_intervals(slices, errors)
-    (sentence,) = prediction_errors.weakest_slices(with_intervals, whole)
+    judged = prediction_errors.judged(slices, errors, min_examples=41)
+    (sentence,) = prediction_errors.weakest_slices(judged, whole)
 
-    eighties = with_intervals[2]
+    eighties = judged[2]
     assert sentence == (
-        f"Ages 80-89: MAE {eighties['mae']:.1f} years (interval {eighties['mae_interval']['low']:.1f} to "
-        f"{eighties['mae_interval']['high']:.1f}) on 41 photographs, against {whole:.1f} over all."
+        f"Ages 80-89: MAE {eighties.mae:.1f} years (interval {eighties.mae_interval.low:.1f} to "
+        f"{eighties.mae_interval.high:.1f}) on 41 photographs, against {whole:.1f} over all."
     )
-    assert "mae_interval" not in with_intervals[3]
-    assert with_intervals[3]["mae"] > eighties["mae"], "the small one is worse, and says nothing"
+    assert [one.small for one in judged] == [False, False, False, True]
+    assert "mae_interval" not in judged[3].model_dump(exclude_unset=True)
+    assert judged[3].mae > eighties.mae, "the small one is worse, and says nothing"
 
 
 def test_always_answering_the_mean_age_is_measured_on_the_test_photographs():

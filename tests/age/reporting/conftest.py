@@ -18,6 +18,7 @@ from PIL import Image
 
 from age.reporting import page
 from pipeline import configuration
+from schemas.verdict import Verdict
 
 EDGES = [float(edge) for edge in range(0, 105, 5)]
 
@@ -133,7 +134,7 @@ def slices(rows: list[Row], small: int = 12) -> list[dict[str, Any]]:
 
 @dataclasses.dataclass
 class Made:
-    """A verdict, the rows of its splits, and a place to write in."""
+    """A verdict as `blessing.json` holds it, the rows of its splits, and a place to write in."""
 
     verdict: dict[str, Any]
     splits: dict[str, list[Row]]
@@ -181,6 +182,7 @@ def made(tmp_path_factory) -> Made:
     }
     history = {"loss": [14.0, 9.0, 8.5], "mae": [14.0, 9.0, 8.5], "val_loss": [10.0, 7.5, 8.0], "val_mae": [10.0, 7.5, 8.0]}
     verdict = {
+        "schema_version": 1,
         "run_id": "20260101-120000",
         "kind": "run",
         "blessed": True,
@@ -302,7 +304,7 @@ def written(made, tmp_path_factory):
         key = json.dumps(verdict, sort_keys=True)
         if key not in pages:
             directory = tmp_path_factory.mktemp("report")
-            page.write(verdict, str(directory))
+            page.write(Verdict.from_content(verdict), str(directory))
             pages[key] = directory / page.REPORT_FILE
         return pages[key]
 

@@ -4,6 +4,7 @@ import pathlib
 import re
 
 from age.reporting import model_card, page
+from schemas.verdict import Verdict
 
 HEADINGS = [
     "Model details",
@@ -28,7 +29,7 @@ def pushed(made, tmp_path):
 def test_card_has_the_sections_of_the_usual_form_and_the_numbers_of_the_verdict(made, tmp_path):
     verdict = pushed(made, tmp_path)
 
-    path = model_card.write(verdict)
+    path = model_card.write(Verdict.from_content(verdict))
 
     text = pathlib.Path(path).read_text(encoding="utf-8")
     assert path == str(tmp_path / "model" / "assets.extra" / "model_card.md")
@@ -57,7 +58,7 @@ def test_card_says_nothing_about_single_people(made, tmp_path):
     verdict = pushed(made, tmp_path)
     verdict["slices"].append({**verdict["slices"][0], "feature": "name", "value": "Anna Meier", "small": True})
 
-    text = model_card.render(verdict)
+    text = model_card.render(Verdict.from_content(verdict))
 
     names = {row.file_name for rows in made.splits.values() for row in rows} | {
         "gone.png",
@@ -70,26 +71,26 @@ def test_card_says_nothing_about_single_people(made, tmp_path):
 
 def test_card_of_a_model_that_was_pushed_before_stays(made, tmp_path):
     verdict = pushed(made, tmp_path)
-    first = pathlib.Path(model_card.write(verdict)).read_text(encoding="utf-8")
+    first = pathlib.Path(model_card.write(Verdict.from_content(verdict))).read_text(encoding="utf-8")
 
-    again = model_card.write({**verdict, "run_id": "20270101-000000"})
+    again = model_card.write(Verdict.from_content({**verdict, "run_id": "20270101-000000"}))
 
     assert pathlib.Path(again).read_text(encoding="utf-8") == first
 
 
 def test_there_is_no_card_without_a_pushed_model(made, tmp_path):
-    assert model_card.write(made.verdict) is None
+    assert model_card.write(Verdict.from_content(made.verdict)) is None
     removed = made.with_changes()
     removed["paths"]["model"] = str(tmp_path / "removed")
-    assert model_card.write(removed) is None
+    assert model_card.write(Verdict.from_content(removed)) is None
     assert list(tmp_path.iterdir()) == []
 
 
 def test_card_is_linked_from_the_page(made, tmp_path):
     verdict = pushed(made, tmp_path)
-    verdict["paths"]["model_card"] = model_card.write(verdict)
+    verdict["paths"]["model_card"] = model_card.write(Verdict.from_content(verdict))
 
-    page.write(verdict, str(tmp_path / "report"))
+    page.write(Verdict.from_content(verdict), str(tmp_path / "report"))
 
     assert '<a href="model_card.md">' in (tmp_path / "report" / "report.html").read_text()
     assert (tmp_path / "report" / "model_card.md").read_text() == pathlib.Path(verdict["paths"]["model_card"]).read_text()
@@ -100,7 +101,7 @@ def test_hostile_values_are_letters_in_markdown(made, tmp_path):
     value = "<script>|[a](javascript:x)|`b`\n# c\u202e"
     verdict["slices"].append({**verdict["slices"][0], "feature": "tag", "value": value, "small": False})
 
-    text = model_card.render(verdict)
+    text = model_card.render(Verdict.from_content(verdict))
 
     (line,) = [line for line in text.splitlines() if line.startswith("| tag ")]
     assert line.startswith(r"| tag &lt;script&gt;\|\[a\](javascript:x)\|\`b\` # c\\u202e |")

@@ -145,6 +145,35 @@ def test_a_stopped_run_and_an_old_one_without_the_newer_keys_are_printed_too(wor
     ]
 
 
+def test_a_file_from_before_the_schema_was_counted_is_printed_and_compared(workdir):
+    """What the version before wrote of a run on the demo set, every key of it."""
+    text = (pathlib.Path(__file__).parent / "blessing_without_schema_version.json").read_text(encoding="utf-8")
+    write(workdir, "20261124-080747", text)
+
+    listed, printed = report(workdir), report(workdir, "latest")
+    compared = report(workdir, "--compare", "20260102", "latest")
+
+    assert listed.splitlines()[-1].split() == ["20261124-080747", "blessed", "3.85", "2:49", "min", "2026-11-24", "08:11"]
+    assert "BLESSED: this model may serve." in printed
+    assert "MAE       3.85 years on 152 test photographs (at most 8 allowed)" in printed
+    assert "3.42 to 4.32 years with 95 % confidence" in printed
+    assert "1496 used, 3 rejected (1 age not a number, 1 missing file, 1 undecodable), 1 duplicates, of 1500" in printed
+    assert "Training: 5 epochs, best validation MAE 3.76 years in epoch 5" in printed
+    lines = [line.split() for line in printed.splitlines()]
+    assert ["backdrop", "green", "3.43", "2.54", "to", "4.38", "-0.56", "64", "36"] in lines
+    assert ["age_decade", "0-9", "4.80", "-", "3.96", "50", "16", "few", "photographs"] in lines
+    assert ["MAE,", "years", "5.83", "3.85", "-1.98"] in [line.split() for line in compared.splitlines()]
+
+
+def test_a_file_of_a_newer_version_is_not_guessed_at(tmp_path):
+    folder = write(tmp_path, "20260101-000000", verdict(schema_version=2))
+
+    assert (
+        f"{folder / 'blessing.json'}: a newer version of age-pipeline wrote it (schema version 2; this one reads up to 1)."
+        in report(tmp_path)
+    )
+
+
 def test_an_exploration_is_no_verdict_on_a_model(tmp_path):
     write(tmp_path, "20260101-000000", verdict(kind="explore", blessed=None, metrics=None, slices=[], training=None))
 

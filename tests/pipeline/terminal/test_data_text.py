@@ -1,9 +1,21 @@
 """What `explore` prints, from a verdict."""
 
 from pipeline.terminal import data_text
+from schemas.verdict import Verdict
 
-AGES = {"count": 4, "mean": 31.2, "std": 17.15, "min": 1.0, "q25": 20.0, "median": 29.0, "q75": 41.5, "max": 100.0}
-NONE = {**dict.fromkeys(AGES), "count": 0}
+HISTOGRAM = {"edges": [0.0, 200.0], "counts": [4]}
+AGES = {
+    "count": 4,
+    "mean": 31.2,
+    "std": 17.15,
+    "min": 1.0,
+    "q25": 20.0,
+    "median": 29.0,
+    "q75": 41.5,
+    "max": 100.0,
+    "histogram": HISTOGRAM,
+}
+NONE = {**dict.fromkeys(AGES), "count": 0, "histogram": HISTOGRAM}
 
 
 def verdict(**data):
@@ -32,7 +44,7 @@ def verdict(**data):
 
 
 def test_data_are_said_in_lines():
-    text = data_text.data_text(verdict())
+    text = data_text.data_text(Verdict.from_content(verdict()))
 
     assert "mean 31.20, standard deviation 17.15, quartiles 20 / 29 / 41.5, 1 to 100 years, of 4" in text
     assert "train 3, validation 0, test 0" in text and "none" in text
@@ -45,14 +57,17 @@ def test_data_are_said_in_lines():
 def test_what_stops_a_run_comes_last():
     stopped = {**verdict(), "stopped_by": "DataGate", "reasons": ["Every image is missing."]}
 
-    assert data_text.data_text(stopped).endswith("The data gate would stop a run:\n  - Every image is missing.")
+    assert data_text.data_text(Verdict.from_content(stopped)).endswith(
+        "The data gate would stop a run:\n  - Every image is missing."
+    )
 
 
 def test_names_from_the_data_cannot_steer_the_terminal():
     reject = {"line": 2, "file_name": "\x1b[2J\nBLESSED", "real_age": "3", "reason": "missing_file", "detail": "\r"}
 
     found = verdict(reject_examples=[reject], attributes={"\x1b]0;": [{"value": "\x07", "count": 1}]})
-    text = data_text.data_text({**found, "stopped_by": "DataGate", "reasons": ["gender: unexpected \x1b[2J\nBLESSED"]})
+    stopped = {**found, "stopped_by": "DataGate", "reasons": ["gender: unexpected \x1b[2J\nBLESSED"]}
+    text = data_text.data_text(Verdict.from_content(stopped))
 
     assert not {"\x1b", "\r", "\x07"} & set(text)
     assert "\nBLESSED" not in text
