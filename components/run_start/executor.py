@@ -41,19 +41,35 @@ def _with_parameters(configuration: dict, exec_properties: dict) -> dict:
     }
 
 
+def _require_backbone(settings: TrainerSettings) -> None:
+    """Builds the backbone that the Trainer will build after the ingestion: what it would refuse is refused now.
+
+    ImageNet weights are downloaded, or found where Keras keeps them: on Kubeflow that is on the volume, where the Trainer finds
+    them too.
+
+    Raises:
+        BadInput: weights that can't be had or don't fit, or an unknown layer.
+    """
+    from age.model import backbone
+
+    frozen = backbone.resolve_freeze_through(settings.backbone, settings.freeze_through, settings.weights)
+    backbone.build(settings.backbone, settings.image_size, settings.weights, settings.weights_partial, frozen)
+
+
 class Executor(base_executor.BaseExecutor):
-    """Looks at the cluster that Beam shall run on, fingerprints the data and looks up the champion."""
+    """Looks at the cluster that Beam shall run on and at the weights, fingerprints the data and looks up the champion."""
 
     def Do(self, input_dict, output_dict, exec_properties):
         """Writes one value to each output.
 
         Raises:
-            BadInput: a parameter is out of range, or the data directory, the label file, the weights file or the cluster that
-                Beam shall run on can't be used.
+            BadInput: a parameter is out of range, or the data directory, the label file, the weights or the cluster that Beam
+                shall run on can't be used.
         """
         settings = json.loads(exec_properties["settings"])
         configuration = _with_parameters(settings["configuration"], exec_properties)
         beam_check.check(settings["beam_args"])
+        _require_backbone(TrainerSettings.model_validate(configuration["trainer"]))
         inputs = provenance.resolve(
             configuration,
             serving_dir=configuration["serving"]["dir"],

@@ -42,12 +42,12 @@ def main() -> None:
         click.echo("Stopped.", err=True)
         sys.exit(exit_status.FAILED)
     except Exception as error:
-        from pipeline.kubeflow import submission
+        from pipeline.kubeflow import installation
         from pipeline.local import local_runner
 
         if isinstance(error, local_runner.RunStopped):
             click.echo(inert_lines(error), err=True)
-        elif isinstance(error, (local_runner.RunFailed, submission.SubmissionFailed)):
+        elif isinstance(error, (local_runner.RunFailed, installation.SubmissionFailed)):
             click.echo(f"Error: {inert_lines(error)}", err=True)
         else:
             click.echo(

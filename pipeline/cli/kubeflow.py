@@ -30,33 +30,43 @@ def compile_pipeline(output, load_configuration):
 @click.option("--param", "assignments", metavar="NAME=VALUE", multiple=True, help="A parameter of the run, such as epochs=5.")
 @click.option("--recurring", metavar="CRON", help="Start it again and again, such as '0 3 * * 1'.")
 @click.option("--wait", is_flag=True, help="Follow the run, and end with its verdict as exit status.")
+@click.option(
+    "--pending-timeout",
+    metavar="MINUTES",
+    type=click.FloatRange(min=0, min_open=True),
+    default=15.0,
+    show_default=True,
+    help="How long --wait lets a step wait for a node.",
+)
+@click.option("--insecure", is_flag=True, help="Send tokens, cookies and headers over plain http to another machine too.")
 @options.configuration
-def submit(host, experiment, assignments, recurring, wait, load_configuration):
+def submit(host, experiment, assignments, recurring, wait, pending_timeout, insecure, load_configuration):
     """Compile the pipeline, upload it to Kubeflow Pipelines and start a run."""
-    from pipeline.kubeflow import compiler, submission
+    from pipeline.kubeflow import compiler, following, installation, submission
 
     if recurring and wait:
         raise BadInput("--recurring and --wait: a recurring run has no end to wait for. Leave one of them out.")
     cron = submission.six_field_cron(recurring) if recurring else None
     configured = load_configuration(for_cluster=True)
-    connected = submission.Submission(host, configured.kubeflow, click.echo)
-    experiment_id = connected.experiment(experiment or configured.kubeflow.experiment)
+    connected = installation.Installation(host, configured.kubeflow.connection, insecure)
+    submitted = submission.Submission(connected, configured.kubeflow, click.echo)
+    experiment_id = submitted.experiment(experiment or configured.kubeflow.experiment)
     specification = compiler.compile_specification(configured)
     parameters = submission.read_parameters(assignments, submission.declared_parameters(specification))
-    pipeline_id, version_id = connected.upload(specification)
+    pipeline_id, version_id = submitted.upload(specification)
     if cron:
-        connected.start_recurring(experiment_id, pipeline_id, version_id, parameters, cron)
+        submitted.start_recurring(experiment_id, pipeline_id, version_id, parameters, cron)
         return
-    run_id = connected.start(experiment_id, pipeline_id, version_id, parameters)
+    run_id = submitted.start(experiment_id, pipeline_id, version_id, parameters)
     if wait:
-        ending = connected.wait(run_id)
+        ending = following.follow(connected, run_id, click.echo, pending_timeout * 60)
         click.echo(f"The run ended: {ending}.")
         sys.exit(
             {
-                submission.BLESSED: exit_status.DONE,
-                submission.NOT_BLESSED: exit_status.NOT_BLESSED,
-                submission.STOPPED: exit_status.BAD_INPUT,
-                submission.FAILED: exit_status.FAILED,
+                following.BLESSED: exit_status.DONE,
+                following.NOT_BLESSED: exit_status.NOT_BLESSED,
+                following.STOPPED: exit_status.BAD_INPUT,
+                following.FAILED: exit_status.FAILED,
             }[ending]
         )
 

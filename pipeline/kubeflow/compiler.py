@@ -56,7 +56,7 @@ def compile_specification(configuration: Configuration) -> str:
 
         compiled, parameters = _compile(configuration, schema_text)
         return specification.as_yaml(
-            specification.complete(compiled, parameters, configuration.kubeflow),
+            specification.complete(compiled, parameters, configuration.kubeflow, configuration.workdir),
             specification.platform(compiled, configuration.kubeflow),
         )
 

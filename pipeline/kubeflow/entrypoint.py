@@ -8,6 +8,7 @@ It also gives TFX what Kubeflow's backend takes away or adds: inputs come withou
 metadata come wrapped (ML Metadata has no such values), and outputs may hold artifacts of Kubeflow's own.
 """
 
+import contextlib
 import json
 import os
 import sys
@@ -18,17 +19,35 @@ from typing import Any
 import yaml
 
 from age import storage
+from pipeline.kubeflow import gpu_check
+from pipeline.kubeflow.lease import Lease
+from pipeline.kubeflow.refusals import Refusals
 from schemas.bad_input import BadInput
 
 MOUNT_ROOT_VARIABLE = "AGE_PIPELINE_MOUNT_ROOT"
-"""Directory below which the launcher's `/minio`, `/s3` and `/gcs` lie; `/` unless set."""
+"""Directory below which the launcher's `/minio`, `/s3` and `/gcs` and Kubernetes' `/dev/termination-log` lie; `/` unless set."""
+
+WORKDIR_VARIABLE = "AGE_PIPELINE_WORKDIR"
+"""The working directory on a volume, where runs keep out of each other's way and refusals are remembered; none unless set."""
+
+GPUS_VARIABLE = "AGE_PIPELINE_GPUS"
+"""How many accelerators the step was given; none unless set."""
+
+REFUSED_MARK, FAILED_MARK = "Refused:", "Failed:"
+"""How the message begins that a step leaves in its pod: what it was given can't be used, or anything else."""
 
 INVOCATION_FLAG = "--json_serialized_invocation_args"
+EXECUTOR_FLAG = "--executor_class_path"
 INPUTS_SPEC_FLAG = "--json_serialized_inputs_spec_args"
 EMPTY_PROPERTY = "empty"
 """Custom property of an output artifact in which its step wrote nothing."""
 
+_PARTS_BELOW_RUN = 3
 _MOUNTS = {"minio://": "minio", "s3://": "s3", "gs://": "gcs"}
+
+_LAST_STEP = "components.blessing_gate.executor.Executor"
+_TERMINATION_MESSAGE_BYTES = 3000
+"""Kubernetes keeps 4096 of one container and 12 KiB of a pod."""
 
 EXIT_FAILED = 1
 EXIT_BAD_INPUT = 2
@@ -203,11 +222,55 @@ def known_types() -> Container[str]:
     return compiler_utils.TITLE_TO_CLASS_PATH
 
 
+def run_of(executor_input: dict[str, Any]) -> str:
+    """Returns the id of the run: artifacts lie at `<root>/<pipeline>/<run>/<task>/<uuid>/<output>`."""
+    for side in ("outputs", "inputs"):
+        for _, artifact in _artifacts(executor_input.get(side, {})):
+            parts = artifact.get("uri", "").split("/")
+            if len(parts) > _PARTS_BELOW_RUN:
+                return parts[-_PARTS_BELOW_RUN - 1]
+    return ""
+
+
 def _run_step(arguments: list[str]) -> None:
+    """Runs a step, in the working directory's peace.
+
+    Raises:
+        BadInput: what the step was given can't be used, now or when an earlier attempt looked at it.
+        Exception: anything else that the step raises.
+    """
+    executor_input, inputs_spec = _read(arguments)
+    workdir = os.environ.get(WORKDIR_VARIABLE)
+    if not workdir:
+        _execute(arguments, executor_input, inputs_spec)
+        return
+    refused, lease = Refusals(workdir, executor_input), Lease(workdir, run_of(executor_input))
+    earlier = refused.earlier()
+    if earlier is not None:
+        raise BadInput(f"{earlier}\n(An earlier attempt of this step said so. What is refused is not done again.)")
+    try:
+        with lease.held():
+            _execute(arguments, executor_input, inputs_spec)
+    except Exception as error:
+        bad_input = _bad_input(error)
+        if bad_input is not None:
+            refused.remember(str(bad_input))
+            lease.give_back()
+        else:
+            lease.loosen()
+        raise
+    refused.forget()
+    if arguments[_position(arguments, EXECUTOR_FLAG) :][:1] == [_LAST_STEP]:
+        lease.give_back()
+
+
+def _read(arguments: list[str]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Returns the executor input and the specification of the component's inputs, out of the container's arguments."""
     position = _position(arguments, INVOCATION_FLAG)
     try:
         executor_input = json.loads(arguments[position])
-        output_file = executor_input["outputs"]["outputFile"]
+        if not executor_input["outputs"]["outputFile"]:
+            raise KeyError("outputFile")
         inputs_spec = json.loads((arguments + ["{}"])[_position(arguments, INPUTS_SPEC_FLAG)])
     except (IndexError, KeyError, TypeError, ValueError) as error:
         raise BadInput(
@@ -215,6 +278,14 @@ def _run_step(arguments: list[str]) -> None:
             f"{INPUTS_SPEC_FLAG} the component's inputs. This program is the command of containers in a compiled pipeline "
             "and is not meant to be run by hand."
         ) from error
+    return executor_input, inputs_spec
+
+
+def _execute(arguments: list[str], executor_input: dict[str, Any], inputs_spec: dict[str, Any]) -> None:
+    """Gives TFX's executor the step in terms that it knows, and writes what it wrote in Kubeflow's."""
+    gpus = int(os.environ.get(GPUS_VARIABLE, "0"))
+    if gpus:
+        gpu_check.require(gpus, "gpu_count of this step (kubeflow.steps)")
     uris = with_local_paths(executor_input, os.environ.get(MOUNT_ROOT_VARIABLE, "/"))
     for path, uri in uris.items():
         storage.publish_as(path, uri)
@@ -228,16 +299,29 @@ def _run_step(arguments: list[str]) -> None:
     from tfx.orchestration.portable import outputs_utils
 
     without_outputs_of_kubeflow(executor_input, known_types())
+    position = _position(arguments, INVOCATION_FLAG)
     arguments = [*arguments[:position], json.dumps(executor_input), *arguments[position + 1 :]]
     # TFX's own launcher makes the directories that executors write into; Kubeflow's makes only those above them.
     parsed = json_format.ParseDict(executor_input, pipeline_spec_pb2.ExecutorInput(), ignore_unknown_fields=True)
     outputs_utils.make_output_dirs(kubeflow_v2_entrypoint_utils.parse_raw_artifact_dict(parsed.outputs.artifacts))
     kubeflow_v2_run_executor.main(kubeflow_v2_run_executor._parse_flags(arguments))
 
+    output_file = executor_input["outputs"]["outputFile"]
     with open(output_file, encoding="utf-8") as file:
         executor_output = json.load(file)
     with_uris(executor_output, uris)
     storage.write_text(output_file, json.dumps(executor_output))
+
+
+def _leave_message(text: str) -> None:
+    """Leaves the step's message where Kubernetes looks for it: Argo and `submit --wait` tell it to people.
+
+    The launcher's exit status is 1 whatever the step's was.
+    """
+    path = os.path.join(os.environ.get(MOUNT_ROOT_VARIABLE, "/"), "dev", "termination-log")
+    if os.path.exists(path):
+        with contextlib.suppress(OSError), open(path, "wb") as file:
+            file.write(text.encode("utf-8")[:_TERMINATION_MESSAGE_BYTES])
 
 
 def main(arguments: list[str]) -> int:
@@ -256,7 +340,9 @@ def main(arguments: list[str]) -> int:
         bad_input = _bad_input(error)
         if bad_input is None:
             traceback.print_exc()
-        print(f"Error: {bad_input or f'{type(error).__name__}: {error}'}", file=sys.stderr, flush=True)
+        sentence = str(bad_input) if bad_input else f"{type(error).__name__}: {error}"
+        print(f"Error: {sentence}", file=sys.stderr, flush=True)
+        _leave_message(f"{REFUSED_MARK if bad_input else FAILED_MARK} {sentence}")
         return EXIT_BAD_INPUT if bad_input else EXIT_FAILED
     return 0
 

@@ -48,6 +48,7 @@ class Step(_Section):
     """What the pods of a step are given and where they run. What a step does not say, `kubeflow.default` says.
 
     Attributes:
+        image: the container image; none for `kubeflow.image`.
         cpu_request: cores that are kept free for it.
         cpu_limit: cores that it may use.
         memory_request: GB (10^9 bytes) that are kept free for it.
@@ -60,10 +61,11 @@ class Step(_Section):
         ephemeral_storage: GB of the node's disk for copies of artifacts and temporary files; 0 asks for none. Not together
             with an accelerator: Kubeflow's specification has one place for both.
         time_limit: seconds after which it is stopped; 0 for none.
-        retries: how often it is tried again after a failure.
+        retries: how often it is tried again after a failure, for nodes that go away; what it refuses is not done again.
         retry_wait: seconds before the first new try; doubled with each further one.
     """
 
+    image: str | None = pydantic.Field(None, min_length=1)
     cpu_request: float = pydantic.Field(1.0, gt=0)
     cpu_limit: float = pydantic.Field(2.0, gt=0)
     memory_request: float = pydantic.Field(4.0, gt=0)

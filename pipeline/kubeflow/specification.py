@@ -6,10 +6,13 @@ every parameter that comes from another step a string, and knows nothing of requ
 
 import copy
 import json
+import os
 from typing import Any
 
 import yaml
 
+from age import storage
+from pipeline.kubeflow import entrypoint
 from pipeline.kubeflow.settings import KubeflowSettings, Step
 from schemas.bad_input import BadInput
 
@@ -20,13 +23,14 @@ _LONGEST_ATTEMPT = 7 * 24 * 3600
 """Seconds that are allowed for an attempt of a step that has no time limit."""
 
 
-def complete(compiled: dict[str, Any], defaults: dict[str, Any], settings: KubeflowSettings) -> dict[str, Any]:
+def complete(compiled: dict[str, Any], defaults: dict[str, Any], settings: KubeflowSettings, workdir: str) -> dict[str, Any]:
     """Returns TFX's specification, completed.
 
     Args:
         compiled: the pipeline specification as JSON, from TFX.
         defaults: the pipeline's parameters.
         settings: the `kubeflow` section.
+        workdir: the working directory, as the steps see it.
 
     Raises:
         BadInput: the settings name a step that there is none of.
@@ -50,6 +54,9 @@ def complete(compiled: dict[str, Any], defaults: dict[str, Any], settings: Kubef
         _declare_in_arguments(executor["container"], component)
         step = settings.step(name)
         executor["container"]["resources"] = _resources(step)
+        executor["container"]["env"] = _environment(step, workdir)
+        if step.image:
+            executor["container"]["image"] = step.image
         if name in NEVER_CACHED:
             task.pop("cachingOptions", None)
         if step.retries:
@@ -92,6 +99,18 @@ def _declare_in_arguments(container: dict[str, Any], component: dict[str, Any]) 
     arguments = container["args"]
     if _INPUTS_SPEC_FLAG in arguments:
         arguments[arguments.index(_INPUTS_SPEC_FLAG) + 1] = json.dumps(component.get("inputDefinitions", {}), sort_keys=True)
+
+
+def _environment(step: Step, workdir: str) -> list[dict[str, str]]:
+    """Returns what the entrypoint is told beside the executor input. It is no part of the cache's key."""
+    variables = {}
+    if not storage.is_remote(workdir):
+        variables[entrypoint.WORKDIR_VARIABLE] = workdir
+        # Keras downloads ImageNet weights there: once for all runs, and RunStart does it.
+        variables["KERAS_HOME"] = os.path.join(workdir, "keras")
+    if step.gpu_count:
+        variables[entrypoint.GPUS_VARIABLE] = str(step.gpu_count)
+    return [{"name": name, "value": value} for name, value in sorted(variables.items())]
 
 
 def _resources(step: Step) -> dict[str, Any]:

@@ -1,36 +1,23 @@
-"""Submits the compiled pipeline to a Kubeflow Pipelines installation, follows the run, and says how it ended."""
+"""Puts the compiled pipeline on a Kubeflow Pipelines installation: its versions, a run, a recurring run."""
 
-import contextlib
 import hashlib
-import io
+import json
 import os
 import tempfile
 import time
-import warnings
 from collections.abc import Callable
 from typing import Any
 
 import yaml
 
-from pipeline.kubeflow.settings import Connection, KubeflowSettings
+from pipeline.kubeflow.installation import Installation
+from pipeline.kubeflow.settings import KubeflowSettings
 from schemas.bad_input import BadInput
 
 Say = Callable[[str], None]
 
-BLESSED, NOT_BLESSED, STOPPED, FAILED = "blessed", "not blessed", "stopped by its input", "failed"
-"""How a run ends."""
-
-_FINISHED = ("SUCCEEDED", "FAILED", "CANCELED", "SKIPPED")
-_NOT_BLESSED_STEPS = ("BlessingGate",)
-_INPUT_STEPS = ("RunStart", "DataGate")
 _PAGE_SIZE = 100
 _ROOT_OF_THE_INSTALLATION = "Artifacts: where the installation keeps them (kubeflow.pipeline_root is not set)."
-_PATIENCE = 5
-"""How often in a row following a run may fail."""
-
-
-class SubmissionFailed(RuntimeError):
-    """The installation did not do what was asked, for a reason that is not the input's."""
 
 
 def declared_parameters(specification: str) -> dict[str, dict[str, Any]]:
@@ -79,134 +66,20 @@ def six_field_cron(text: str) -> str:
     )
 
 
-def _from_environment(variable: str, key: str) -> str:
-    value = os.environ.get(variable, "")
-    if not value:
-        raise BadInput(f"kubeflow.connection.{key}: the environment variable {variable} is not set. Put the secret there.")
-    if "\n" in value or "\r" in value:
-        raise BadInput(f"kubeflow.connection.{key}: the environment variable {variable} has a line break in it.")
-    return value
-
-
-def _token(connection: Connection) -> str | None:
-    if connection.token_env:
-        return _from_environment(connection.token_env, "token_env")
-    if connection.token_file:
-        path = os.path.expanduser(connection.token_file)
-        try:
-            with open(path, encoding="utf-8") as file:
-                return file.read().strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise BadInput(f"kubeflow.connection.token_file: {path}: the token can't be read: {error}.") from error
-    return None
-
-
-@contextlib.contextmanager
-def _sentences(host: str, doing: str):
-    """Turns what the client and its libraries raise into a sentence, without the headers that a request carried."""
-    import kfp_server_api
-    import urllib3
-
-    try:
-        yield
-    except kfp_server_api.ApiException as error:
-        if error.status in (401, 403):
-            raise BadInput(
-                f"{host}: refused while {doing} ({error.status} {error.reason}). Expected credentials that this installation "
-                "takes: see kubeflow.connection (token_env, token_file, cookie_env, header_env, namespace)."
-            ) from None
-        if error.status == 404:
-            raise BadInput(
-                f"{host}: not found while {doing}. Expected the address of Kubeflow Pipelines 2, such as "
-                "http://localhost:8080 or https://kubeflow.example.org/pipeline."
-            ) from None
-        if error.status == 0:
-            raise BadInput(
-                f"{host}: the connection is not trusted. Name its certificates in kubeflow.connection.ca_file."
-            ) from None
-        raise SubmissionFailed(
-            f"{host}: answered {error.status} {error.reason} while {doing}: {_message(error.body)}"
-        ) from None
-    except (urllib3.exceptions.HTTPError, OSError) as error:
-        raise BadInput(
-            f"{host}: can't be reached while {doing} ({type(error).__name__}). Check the address, and that the port-forward or "
-            "VPN is up."
-        ) from None
-
-
-def _message(body: Any) -> str:
-    """Returns what an error's body says, on one line."""
-    text = body.decode("utf-8", "replace") if isinstance(body, bytes) else str(body or "no reason given")
-    with contextlib.suppress(Exception):
-        parsed = yaml.safe_load(text)
-        text = parsed.get("error_message") or parsed.get("message") or parsed.get("error") or text
-    text = " ".join(str(text).split())
-    return text if len(text) <= 300 else text[:297] + "..."
-
-
-def _client_class():
-    import kfp
-    import kfp_server_api
-
-    class QuietClient(kfp.Client):
-        """The client without what its constructor does unasked: it reads a namespace from the user's home, and asks for the
-        installation's health up to five times, without the headers that a protected one wants."""
-
-        def _load_context_setting_or_default(self):
-            self._context_setting = {"namespace": ""}
-
-        def get_kfp_healthz(self, sleep_duration=0):
-            return kfp_server_api.V2beta1GetHealthzResponse(multi_user=False)
-
-    return QuietClient
-
-
 class Submission:
-    """A connection to an installation.
+    """What is put on an installation: pipelines, versions, runs and recurring runs.
 
     Args:
-        host: its address.
+        installation: a connection to it.
         settings: the `kubeflow` section.
         say: takes the lines that tell what happens.
-
-    Raises:
-        BadInput: the installation can't be reached, or a secret that the settings name is missing.
     """
 
-    def __init__(self, host: str, settings: KubeflowSettings, say: Say):
-        self.host = host.rstrip("/")
+    def __init__(self, installation: Installation, settings: KubeflowSettings, say: Say):
+        self._installation = installation
+        self._client = installation.client
         self._settings = settings
-        self._namespace = settings.connection.namespace
         self._say = say
-        if not self.host.startswith(("http://", "https://")):
-            raise BadInput(f"--host {host}: expected an address that begins with https:// or http://.")
-        connection = settings.connection
-        token = _token(connection)
-        cookie = _from_environment(connection.cookie_env, "cookie_env") if connection.cookie_env else None
-        headers = {
-            header: _from_environment(variable, f"header_env.{header}") for header, variable in connection.header_env.items()
-        }
-        if connection.ca_file and not os.path.isfile(connection.ca_file):
-            raise BadInput(f"kubeflow.connection.ca_file: {connection.ca_file}: there is no such file.")
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", FutureWarning)
-            with _sentences(self.host, "connecting"):
-                self._client = _client_class()(
-                    host=self.host,
-                    existing_token=token,
-                    cookies=cookie,
-                    ssl_ca_cert=connection.ca_file,
-                    namespace=connection.namespace or "kubeflow",
-                )
-        # Every API of the client shares one HTTP client.
-        for header, value in headers.items():
-            self._client._run_api.api_client.set_default_header(header, value)
-
-    @contextlib.contextmanager
-    def _asking(self, doing: str):
-        """Asks the installation; what the client prints of its own is dropped, this program says it itself."""
-        with _sentences(self.host, doing), contextlib.redirect_stdout(io.StringIO()):
-            yield
 
     def experiment(self, name: str) -> str:
         """Returns the id of an experiment.
@@ -214,14 +87,18 @@ class Submission:
         Raises:
             BadInput: there is none of that name.
         """
-        with self._asking(f"looking up the experiment {name!r}"):
+        with self._installation.asking(f"looking up the experiment {name!r}"):
             try:
-                return self._client.get_experiment(experiment_name=name, namespace=self._namespace).experiment_id
+                return self._client.get_experiment(experiment_name=name, namespace=self._installation.namespace).experiment_id
             except ValueError:
-                found = self._client.list_experiments(page_size=_PAGE_SIZE, namespace=self._namespace).experiments or []
+                found = (
+                    self._client.list_experiments(page_size=_PAGE_SIZE, namespace=self._installation.namespace).experiments
+                    or []
+                )
         names = ", ".join(sorted(experiment.display_name for experiment in found)) or "none"
         raise BadInput(
-            f"--experiment {name}: {self.host} has no such experiment (it has: {names}). Create it there, or name another one."
+            f"--experiment {name}: {self._installation.host} has no such experiment (it has: {names}). Create it there, or name "
+            "another one."
         )
 
     def upload(self, specification: str) -> tuple:
@@ -236,15 +113,16 @@ class Submission:
             path = os.path.join(directory, f"{version_name}.yaml")
             with open(path, "w", encoding="utf-8") as file:
                 file.write(specification)
-            with self._asking(f"looking up the pipeline {name!r}"):
-                pipeline_id = self._client.get_pipeline_id(name)
+            pipeline_id = self._pipeline(name)
             if pipeline_id is None:
-                with self._asking("uploading the pipeline"):
-                    pipeline_id = self._client.upload_pipeline(path, pipeline_name=name, namespace=self._namespace).pipeline_id
+                with self._installation.asking("uploading the pipeline"):
+                    pipeline_id = self._client.upload_pipeline(
+                        path, pipeline_name=name, namespace=self._installation.namespace
+                    ).pipeline_id
                 self._say(f"Pipeline {name}: created.")
             version_id = self._version(pipeline_id, version_name)
             if version_id is None:
-                with self._asking("uploading the pipeline's version"):
+                with self._installation.asking("uploading the pipeline's version"):
                     version_id = self._client.upload_pipeline_version(
                         path, pipeline_version_name=version_name, pipeline_id=pipeline_id
                     ).pipeline_version_id
@@ -253,10 +131,23 @@ class Submission:
                 self._say(f"Version {version_name}: already there.")
         return pipeline_id, version_id
 
+    def _pipeline(self, name: str) -> str | None:
+        """Returns the id of the pipeline of a name, within the user's namespace where there is one.
+
+        The client's own `get_pipeline_id` names no namespace: it finds nothing, or is refused, on installations for several
+        users.
+        """
+        predicate = {"operation": "EQUALS", "key": "display_name", "stringValue": name}
+        with self._installation.asking(f"looking up the pipeline {name!r}"):
+            found = self._client.list_pipelines(
+                page_size=_PAGE_SIZE, filter=json.dumps({"predicates": [predicate]}), namespace=self._installation.namespace
+            ).pipelines
+        return found[0].pipeline_id if found else None
+
     def _version(self, pipeline_id: str, name: str) -> str | None:
         token = ""
         while True:
-            with self._asking("listing the pipeline's versions"):
+            with self._installation.asking("listing the pipeline's versions"):
                 page = self._client.list_pipeline_versions(pipeline_id, page_token=token, page_size=_PAGE_SIZE)
             for version in page.pipeline_versions or []:
                 if version.display_name == name:
@@ -267,7 +158,7 @@ class Submission:
 
     def start(self, experiment_id: str, pipeline_id: str, version_id: str, parameters: dict[str, Any]) -> str:
         """Starts a run and returns its id."""
-        with self._asking("starting the run"):
+        with self._installation.asking("starting the run"):
             run = self._client.run_pipeline(
                 experiment_id,
                 f"{self._settings.pipeline_name} {time.strftime('%Y-%m-%d %H:%M:%S', time.gmtime())}",
@@ -277,7 +168,7 @@ class Submission:
                 pipeline_root=self._settings.pipeline_root,
             )
         self._say_where_artifacts_go()
-        self._say(f"Run: {self.host}/#/runs/details/{run.run_id}")
+        self._say(f"Run: {self._installation.host}/#/runs/details/{run.run_id}")
         return run.run_id
 
     def _say_where_artifacts_go(self) -> None:
@@ -288,12 +179,19 @@ class Submission:
     def start_recurring(
         self, experiment_id: str, pipeline_id: str, version_id: str, parameters: dict[str, Any], cron: str
     ) -> str:
-        """Starts a recurring run and returns its id."""
-        with self._asking("creating the recurring run"):
+        """Starts a recurring run in the place of those that have its name in the experiment, and returns its id.
+
+        One run of it begins when the one before has ended, and those that were missed are not made up for: they would share
+        the serving directory and what lies in the working directory.
+        """
+        name = self._settings.pipeline_name
+        older = self._recurring_runs(experiment_id, name)
+        with self._installation.asking("creating the recurring run"):
             recurring = self._client.create_recurring_run(
                 experiment_id,
-                f"{self._settings.pipeline_name} {cron}",
+                name,
                 cron_expression=cron,
+                max_concurrency=1,
                 no_catchup=True,
                 params=parameters,
                 pipeline_id=pipeline_id,
@@ -301,48 +199,21 @@ class Submission:
                 pipeline_root=self._settings.pipeline_root,
             )
         self._say_where_artifacts_go()
-        self._say(f"Recurring run ({cron}): {self.host}/#/recurringrun/details/{recurring.recurring_run_id}")
+        self._say(f"Recurring run ({cron}): {self._installation.host}/#/recurringrun/details/{recurring.recurring_run_id}")
+        for recurring_id in older:
+            with self._installation.asking("deleting the recurring run that this one replaces"):
+                self._client.delete_recurring_run(recurring_id)
+            self._say(f"Recurring run {recurring_id}: replaced by this one.")
         return recurring.recurring_run_id
 
-    def wait(self, run_id: str, seconds_between: float = 10.0) -> str:
-        """Follows a run to its end.
-
-        Args:
-            run_id: the run.
-            seconds_between: how long to wait before asking again.
-
-        Returns:
-            `BLESSED`, `NOT_BLESSED`, `STOPPED` or `FAILED`.
-        """
-        told: dict[str, str] = {}
-        failures = 0
+    def _recurring_runs(self, experiment_id: str, name: str) -> list[str]:
+        found, token = [], ""
         while True:
-            try:
-                with self._asking("following the run"):
-                    run = self._client.get_run(run_id)
-                failures = 0
-            except (BadInput, SubmissionFailed):
-                # A run takes hours: a restarted gateway or a lost connection does not end it.
-                failures += 1
-                if failures > _PATIENCE:
-                    raise
-                time.sleep(seconds_between)
-                continue
-            for task in (run.run_details and run.run_details.task_details) or []:
-                name, state = task.display_name, str(task.state)
-                if name and not name.endswith(("-driver", "executor")) and told.get(name) != state:
-                    told[name] = state
-                    self._say(f"{name}: {state.lower()}")
-            if run.state in _FINISHED:
-                self._say(f"Run {run.state.lower()}.")
-                return _ending(run.state, told)
-            time.sleep(seconds_between)
-
-
-def _ending(state: str, steps: dict[str, str]) -> str:
-    if state == "SUCCEEDED":
-        return BLESSED
-    failed = {name for name, step in steps.items() if step == "FAILED"}
-    if failed & set(_NOT_BLESSED_STEPS):
-        return NOT_BLESSED
-    return STOPPED if failed & set(_INPUT_STEPS) else FAILED
+            with self._installation.asking("listing the recurring runs"):
+                page = self._client.list_recurring_runs(
+                    page_token=token, page_size=_PAGE_SIZE, experiment_id=experiment_id, namespace=self._installation.namespace
+                )
+            found += [one.recurring_run_id for one in page.recurring_runs or [] if one.display_name == name]
+            token = page.next_page_token
+            if not token:
+                return found

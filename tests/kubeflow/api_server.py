@@ -6,6 +6,7 @@ https://github.com/kubeflow/pipelines/blob/master/backend/api/v2beta1/swagger/kf
 """
 
 import contextlib
+import datetime
 import email
 import email.policy
 import http.server
@@ -25,14 +26,19 @@ class Installation:
     """What the server knows, and what it was asked.
 
     Attributes:
-        token: the bearer token that it demands, or None.
+        token: the bearer token that it demands, or None; or a function that returns it.
         header: a header and value that it demands, or None.
         experiments: names.
-        pipelines: list of {"pipeline_id", "display_name"}.
+        pipelines: list of {"pipeline_id", "display_name"}, with "namespace" on an installation for several users.
+        namespaces: what a request for pipelines without a namespace is answered on an installation for several users:
+            "nothing", as if there were none, or "required", an error; None on one for a single user.
+        older_api: whether it answers /apis/v1beta1.
         versions: list of {"pipeline_id", "pipeline_version_id", "display_name", "text"}.
         runs: bodies of created runs, by id.
         recurring_runs: bodies of created recurring runs, by id.
-        states: what a run's successive states and its tasks' are: list of (state, {task: state}).
+        states: what a run's successive states and its tasks' are: list of (state, {task: state or (state, message)}), where
+            a task is named as Kubeflow does: `Trainer`, `Trainer(1)` for its second attempt, `Trainer-driver`.
+        started: when tasks were begun.
         fail_next: statuses that the next requests are answered with.
         requests: list of (method, path, headers).
         deviations: where a request or an answer was not as described.
@@ -40,11 +46,15 @@ class Installation:
 
     def __init__(self):
         self.token = None
+        self.namespaces = None
+        self.older_api = True
+        self.started = datetime.datetime.now(datetime.timezone.utc)
         self.header = None
         self.experiments = ["Default", "nightly", "weekly"]
         self.pipelines: list[dict[str, str]] = []
         self.versions: list[dict[str, str]] = []
         self.runs: dict[str, dict[str, Any]] = {}
+        self.recurring_runs_created = 0
         self.recurring_runs: dict[str, dict[str, Any]] = {}
         self.states = [("RUNNING", {}), ("SUCCEEDED", {})]
         self.fail_next: list[int] = []
@@ -98,6 +108,23 @@ def _uploaded(headers, body) -> str:
     return part.get_payload(decode=True).decode()
 
 
+def _state(given) -> tuple:
+    """A task's state and message."""
+    return (given, "") if isinstance(given, str) else given
+
+
+def _node(name: str) -> str:
+    """The node of a task's pod within its run, as Argo names it."""
+    if name.endswith("-driver"):
+        return name
+    task, attempt = re.fullmatch(r"(.*?)(\(\d+\))?", name).groups()
+    return f"{task}.executor{attempt or ''}"
+
+
+def _display_name(name: str) -> str:
+    return re.sub(r".*(\(\d+\))", r"executor\1", name)
+
+
 class _Handler(http.server.BaseHTTPRequestHandler):
     def log_message(self, *arguments):
         pass
@@ -127,7 +154,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         known.requests.append((method, url.path, dict(self.headers)))
         if known.fail_next:
             return self._error(known.fail_next.pop(0), "upstream connect error")
-        if known.token and self.headers.get("Authorization") != f"Bearer {known.token}":
+        token = known.token() if callable(known.token) else known.token
+        if token and self.headers.get("Authorization") != f"Bearer {token}":
             return self._error(401, "Unauthenticated: Request header error: there is no user identity header.")
         if known.header and self.headers.get(known.header[0]) != known.header[1]:
             return self._error(403, "Forbidden")
@@ -140,6 +168,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         self._handle("GET")
 
+    def do_DELETE(self):
+        self._handle("DELETE")
+
     def do_POST(self):
         self._handle("POST")
 
@@ -148,6 +179,13 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self._answer(200, _page(_filtered(items, query), query, "experiments"), "V2beta1ListExperimentsResponse")
 
     def _pipelines(self, known, query, body):
+        if known.namespaces and "namespace" not in query:
+            if known.namespaces == "required":
+                return self._error(400, "Invalid input error: Namespace is required for pipeline operations")
+            return self._answer(200, {}, "V2beta1ListPipelinesResponse")
+        in_namespace = [one for one in known.pipelines if one.get("namespace") == query.get("namespace")]
+        if known.namespaces:
+            return self._answer(200, _page(_filtered(in_namespace, query), query, "pipelines"), "V2beta1ListPipelinesResponse")
         self._answer(200, _page(_filtered(known.pipelines, query), query, "pipelines"), "V2beta1ListPipelinesResponse")
 
     def _versions(self, known, query, body, pipeline_id):
@@ -170,6 +208,12 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def _upload(self, known, query, body):
         pipeline = {"pipeline_id": f"p{len(known.pipelines) + 1}", "display_name": query["name"]}
+        if known.namespaces:
+            pipeline["namespace"] = query["namespace"]
+        if any(one["display_name"] == query["name"] for one in known.pipelines):
+            return self._error(
+                409, f"Already exist error: Failed to create a new pipeline. The name {query['name']} already exist"
+            )
         known.pipelines.append(pipeline)
         # A new pipeline has its first version under its own name.
         self._add_version(known, pipeline["pipeline_id"], query["name"], _uploaded(self.headers, body))
@@ -192,7 +236,15 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         run = known.runs[run_id]
         state, tasks = known.states[min(run["polled"], len(known.states) - 1)]
         run["polled"] += 1
-        details = [{"run_id": run_id, "task_id": name, "display_name": name, "state": each} for name, each in tasks.items()]
+        details = [
+            {
+                "run_id": run_id,
+                "task_id": name,
+                "display_name": _display_name(name),
+                "state": _state(each)[0].replace("ERROR", "FAILED"),
+            }
+            for name, each in tasks.items()
+        ]
         self._answer(
             200,
             {
@@ -205,12 +257,47 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             "V2beta1Run",
         )
 
+    def _workflow(self, known, query, body, run_id):
+        """The older API's run, with what Argo's workflow says of its nodes."""
+        if not known.older_api:
+            return self._error(404, "Not Found")
+        _, tasks = known.states[max(0, min(known.runs[run_id]["polled"], len(known.states)) - 1)]
+        started = known.started.strftime("%Y-%m-%dT%H:%M:%SZ")
+        nodes = {
+            f"age-x-{number}": {
+                "id": f"age-x-{number}",
+                "name": f"age-x.root.{_node(name)}",
+                "displayName": _display_name(name),
+                "type": "Skipped" if _state(each)[0] == "SKIPPED" else "Pod",
+                "phase": _state(each)[0].capitalize(),
+                "message": _state(each)[1],
+                "startedAt": started,
+            }
+            for number, (name, each) in enumerate(tasks.items())
+        }
+        nodes["age-x"] = {"id": "age-x", "name": "age-x", "type": "DAG", "phase": "Running", "startedAt": started}
+        manifest = json.dumps({"status": {"nodes": nodes}})
+        self._answer(200, {"run": {"id": run_id}, "pipeline_runtime": {"workflow_manifest": manifest}})
+
+    def _recurring_runs(self, known, query, body):
+        items = [
+            {"recurring_run_id": key, "display_name": one["display_name"], "experiment_id": one["experiment_id"]}
+            for key, one in known.recurring_runs.items()
+            if one["experiment_id"] == query["experiment_id"]
+        ]
+        self._answer(200, _page(items, query, "recurringRuns"), "V2beta1ListRecurringRunsResponse")
+
+    def _delete_recurring_run(self, known, query, body, recurring_id):
+        del known.recurring_runs[recurring_id]
+        self._answer(200, {})
+
     def _create_recurring_run(self, known, query, body):
         recurring = json.loads(body)
         # Protocol buffers' JSON takes a 64-bit integer as a number too, and writes it as text.
         recurring["max_concurrency"] = str(recurring["max_concurrency"])
         self._described("request", recurring, "V2beta1RecurringRun")
-        recurring_id = f"j{len(known.recurring_runs) + 1}"
+        known.recurring_runs_created += 1
+        recurring_id = f"j{known.recurring_runs_created}"
         known.recurring_runs[recurring_id] = recurring
         self._answer(200, {**recurring, "recurring_run_id": recurring_id, "status": "ENABLED"}, "V2beta1RecurringRun")
 
@@ -225,6 +312,9 @@ _ROUTES = (
     ("POST", f"{_API}/runs", _Handler._create_run),
     ("GET", f"{_API}/runs/([^/]+)", _Handler._run),
     ("POST", f"{_API}/recurringruns", _Handler._create_recurring_run),
+    ("GET", f"{_API}/recurringruns", _Handler._recurring_runs),
+    ("DELETE", f"{_API}/recurringruns/([^/]+)", _Handler._delete_recurring_run),
+    ("GET", "/apis/v1beta1/runs/([^/]+)", _Handler._workflow),
 )
 
 

@@ -213,6 +213,28 @@ def test_ephemeral_storage_is_a_limit_of_the_pod():
     assert "ephemeral-storage" not in _pod(text, "FaceExampleGen")["containers"][0]["resources"]["limits"]
 
 
+def test_a_step_may_have_an_image_of_its_own():
+    """Only the Trainer needs to carry CUDA."""
+    text = compiled("kubeflow.image=age:1", "kubeflow.steps.Trainer.image=age:1-gpu")
+    _, deployment = cluster.parse(text)
+    images = {name: executor.container.image for name, executor in deployment.executors.items()}
+    assert images.pop("Trainer_executor") == "age:1-gpu" and set(images.values()) == {"age:1"}
+
+
+def test_what_the_entrypoint_is_told_beside_its_input(text):
+    variables = {
+        step: {one["name"]: one["value"] for one in _pod(text, step)["containers"][0]["env"] if "value" in one}
+        for step in ("Trainer", "Pusher")
+    }
+    told = {"AGE_PIPELINE_WORKDIR": "/mnt/age/runs", "KERAS_HOME": "/mnt/age/runs/keras"}
+    assert variables == {"Trainer": {**told, "AGE_PIPELINE_GPUS": "1"}, "Pusher": told}
+
+
+def test_no_lease_is_taken_in_a_bucket():
+    text = compiled("workdir=s3://bucket/runs")
+    assert not any("value" in one for one in _pod(text, "Pusher")["containers"][0].get("env", []))
+
+
 def test_only_steps_that_read_them_are_given_the_examples(documents):
     """On Kubeflow every input is copied into the pod, whole."""
     tasks = documents[0]["root"]["dag"]["tasks"]

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.containers
 
 ALWAYS_RUN = {"RunStart", "DataGate", "BlessingReport", "BlessingGate"}
 FIRST, SECOND, OTHER = (f"{number}{'1' * 7}-1111-4111-8111-111111111111" for number in "123")
-STOPPED, REFUSED, RETRIED, WITHOUT_LOGS = (f"{number}{'1' * 7}-1111-4111-8111-111111111111" for number in "4567")
+STOPPED, REFUSED, RETRIED, WITHOUT_LOGS, NO_GPU = (f"{number}{'1' * 7}-1111-4111-8111-111111111111" for number in "45678")
 SECRET = "very-secret"
 
 
@@ -49,7 +49,7 @@ def _installation(tmp_path_factory, containers, release, publish_logs) -> Instal
         "trainer.epochs=2",
         f"kubeflow.volumes=[{{claim: age, path: {mounted}}}]",
         "kubeflow.secrets=[{name: store, env: {STORE_KEY: key}}]",
-        "kubeflow.steps={BlessingReport: {retries: 1}}",
+        "kubeflow.steps={BlessingReport: {retries: 1}, RunStart: {retries: 2}, BlessingGate: {retries: 1}}",
     )
     cluster = Cluster(
         text,
@@ -194,8 +194,12 @@ def test_another_model_is_compared_with_the_one_that_is_served(first, installati
         and verdict["configuration"]["trainer"]["epochs"] == 1
     )
     assert [name for name, task in tasks.items() if task.status] == ["BlessingGate"]
-    # The launcher ends with 1 whatever the step ended with.
-    assert (tasks["BlessingGate"].status, tasks["BlessingGate"].container_status) == (1, 2)
+    # The launcher ends with 1 whatever the step ended with, so Kubeflow tries again; the verdict is not looked for again.
+    assert tasks["BlessingGate"].status == 1
+    first_try, second_try = tasks["BlessingGate"].attempts
+    assert (first_try.status, second_try.status) == (2, 2)
+    assert first_try.message.startswith("Refused: NOT BLESSED") and second_try.message.startswith("Refused: NOT BLESSED")
+    assert "An earlier attempt of this step said so" in second_try.message
     assert "NOT BLESSED" in tasks["BlessingGate"].log and "Traceback" not in tasks["BlessingGate"].log
     assert tasks["BlessingReport"].artifacts["page"].uri
 
@@ -237,6 +241,25 @@ def test_a_parameter_out_of_range_is_refused_in_a_sentence(installation, paramet
     assert set(tasks) == {"RunStart"} and tasks["RunStart"].container_status == 2
     ending = tasks["RunStart"].log.split("Error: ")[-1]
     assert ending.startswith(said) and "Traceback" not in tasks["RunStart"].log
+    assert [attempt.status for attempt in tasks["RunStart"].attempts] == [2, 2, 2]
+    assert all(attempt.message.startswith(f"Refused: {said}") for attempt in tasks["RunStart"].attempts)
+
+
+def test_two_runs_do_not_share_a_working_directory(first, installation):
+    lease = installation.volume / "runs" / "kubeflow" / "lease.json"
+    assert not lease.exists()
+    lease.write_text(json.dumps({"run_id": OTHER}))
+    tasks = installation.cluster.run(REFUSED, epochs=3)
+    assert set(tasks) == {"RunStart"} and f"the run {OTHER} is using it" in tasks["RunStart"].attempts[0].message
+    lease.unlink()
+
+
+def test_a_trainer_without_its_gpu_fails_at_once(first, installation, monkeypatch):
+    container = installation.cluster.specification["deploymentSpec"]["executors"]["Trainer_executor"]["container"]
+    monkeypatch.setitem(container, "env", [*container["env"], {"name": "AGE_PIPELINE_GPUS", "value": "1"}])
+    tasks = installation.cluster.run(NO_GPU, epochs=4)
+    assert tasks["Trainer"].container_status == 2
+    assert "gpu_count of this step (kubeflow.steps) is 1, and TensorFlow sees 0" in tasks["Trainer"].attempts[0].message
 
 
 def test_a_run_where_logs_are_not_published(tmp_path_factory, containers):

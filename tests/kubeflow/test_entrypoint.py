@@ -163,6 +163,39 @@ def test_arguments_that_no_launcher_gives(arguments, capsys):
     assert said.startswith("Error: ") and "executor input" in said and "Traceback" not in said
 
 
+@pytest.mark.parametrize(
+    "error, mark", [(BadInput("no rows"), "Refused: no rows"), (OSError("disk"), "Failed: OSError: disk")]
+)
+def test_a_step_leaves_its_message_in_its_pod(tmp_path, monkeypatch, error, mark):
+    """The launcher ends with 1 whatever it was."""
+    (tmp_path / "dev").mkdir()
+    (tmp_path / "dev" / "termination-log").touch()
+    monkeypatch.setenv(entrypoint.MOUNT_ROOT_VARIABLE, str(tmp_path))
+
+    def fail(*arguments):
+        raise error
+
+    monkeypatch.setattr(entrypoint, "_execute", fail)
+    entrypoint.main([entrypoint.INVOCATION_FLAG, json.dumps(_executor_input())])
+    assert (tmp_path / "dev" / "termination-log").read_text() == mark
+
+
+def test_a_long_message_is_cut_to_what_kubernetes_keeps(tmp_path, monkeypatch):
+    (tmp_path / "dev").mkdir()
+    (tmp_path / "dev" / "termination-log").touch()
+    monkeypatch.setenv(entrypoint.MOUNT_ROOT_VARIABLE, str(tmp_path))
+    entrypoint._leave_message("é" * 5000)
+    assert len((tmp_path / "dev" / "termination-log").read_bytes()) == 3000
+
+
+def test_the_run_is_read_from_where_outputs_lie():
+    given = _executor_input()
+    given["outputs"]["artifacts"]["model"]["artifacts"][0]["uri"] = "s3://bucket/age/run-1/Trainer/uuid/model"
+    assert entrypoint.run_of(given) == "run-1"
+    # BlessingGate has no outputs where logs are not published.
+    assert entrypoint.run_of({"inputs": given["outputs"], "outputs": {}}) == "run-1"
+
+
 def test_the_sentence_behind_an_error_is_found():
     try:
         try:

@@ -1,5 +1,6 @@
 """`age-pipeline submit` with the real client, over HTTP, against a server that answers Kubeflow's REST API."""
 
+import datetime
 import pathlib
 import socket
 import sys
@@ -8,8 +9,9 @@ import pytest
 import yaml
 
 from pipeline import cli
-from pipeline.kubeflow import compiler, submission
-from pipeline.kubeflow.settings import KubeflowSettings
+from pipeline.kubeflow import compiler, following, submission
+from pipeline.kubeflow.installation import Installation as Connected
+from pipeline.kubeflow.settings import Connection
 from schemas.bad_input import BadInput
 from tests.kubeflow.api_server import Installation, serving
 
@@ -31,7 +33,7 @@ def host(installation):
 
 @pytest.fixture(autouse=True)
 def _no_pauses(monkeypatch):
-    monkeypatch.setattr(submission.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr(following.time, "sleep", lambda seconds: None)
 
 
 @pytest.fixture
@@ -111,17 +113,40 @@ def test_a_recurring_run(submit, installation):
     assert status == 0 and not installation.runs
     assert recurring["trigger"]["cron_schedule"]["cron"] == "0 0 3 * * 1"
     assert recurring["experiment_id"] == "e-nightly" and recurring["mode"] == "ENABLE" and recurring["no_catchup"] is True
+    assert recurring["display_name"] == "age" and recurring["max_concurrency"] == "1"
     assert recurring["runtime_config"]["parameters"] == {"epochs": 4}
     assert "/#/recurringrun/details/j1" in out
+
+
+def test_a_recurring_run_takes_the_place_of_the_one_of_its_name(submit, installation):
+    for name in ("Default", "nightly"):
+        submit("--experiment", name, "--recurring", "0 3 * * 1")
+    status, out, _ = submit("--experiment", "nightly", "--recurring", "30 4 * * *")
+    assert status == 0 and "Recurring run j2: replaced by this one." in out
+    left = {key: one["trigger"]["cron_schedule"]["cron"] for key, one in installation.recurring_runs.items()}
+    assert left == {"j1": "0 0 3 * * 1", "j3": "0 30 4 * * *"}
+
+
+REFUSED = "Error (exit code 1): Refused: "
 
 
 @pytest.mark.parametrize(
     "state, tasks, status, said",
     [
         ("SUCCEEDED", {"BlessingGate": "SUCCEEDED"}, 0, "blessed"),
-        ("FAILED", {"Trainer": "SUCCEEDED", "BlessingGate": "FAILED"}, 3, "not blessed"),
-        ("FAILED", {"DataGate": "FAILED"}, 2, "stopped by its input"),
-        ("FAILED", {"RunStart": "FAILED"}, 2, "stopped by its input"),
+        (
+            "FAILED",
+            {"Trainer": "SUCCEEDED", "BlessingGate": ("FAILED", REFUSED + "NOT BLESSED. The model must not serve")},
+            3,
+            "not blessed",
+        ),
+        ("FAILED", {"DataGate": ("FAILED", REFUSED + "The data gate stopped the run")}, 2, "stopped by its input"),
+        ("FAILED", {"RunStart": ("FAILED", "main: " + REFUSED + "epochs is 0")}, 2, "stopped by its input"),
+        ("FAILED", {"FaceExampleGen": ("FAILED", REFUSED + "labels.csv has no header")}, 2, "stopped by its input"),
+        # The launcher's exit status is that of a refusal too; what the step left says that it was none.
+        ("FAILED", {"DataGate": ("FAILED", "Error (exit code 1): Failed: OSError: no space")}, 1, "failed"),
+        ("FAILED", {"RunStart": ("FAILED", "OOMKilled (exit code 137)")}, 1, "failed"),
+        ("FAILED", {"BlessingGate": ("ERROR", "pod deleted")}, 1, "failed"),
         ("FAILED", {"Trainer": "FAILED"}, 1, "failed"),
         ("CANCELED", {}, 1, "failed"),
     ],
@@ -137,11 +162,61 @@ def test_waiting_ends_with_the_runs_verdict(submit, installation, state, tasks, 
     assert f"The run ended: {said}." in out and "RunStart: running" in out and "driver" not in out
 
 
+def test_what_a_step_said_is_told_once(submit, installation):
+    lost, full = ("FAILED", "The node was low on resource: ephemeral-storage."), ("FAILED", REFUSED + "the loss is NaN")
+    installation.states = [
+        ("RUNNING", {"StatisticsGen": "SKIPPED", "Trainer(0)": "RUNNING"}),
+        ("RUNNING", {"StatisticsGen": "SKIPPED", "Trainer(0)": lost, "Trainer(1)": "PENDING"}),
+        ("RUNNING", {"StatisticsGen": "SKIPPED", "Trainer(0)": lost, "Trainer(1)": "RUNNING"}),
+        ("FAILED", {"StatisticsGen": "SKIPPED", "Trainer(0)": lost, "Trainer(1)": full}),
+    ]
+    ended, out, _ = submit("--wait")
+    assert ended == 2
+    lines = [line for line in out.splitlines() if line.startswith(("StatisticsGen", "Trainer"))]
+    assert lines == [
+        "StatisticsGen: from the cache",
+        "Trainer: running",
+        "Trainer: failed; it is tried again: The node was low on resource: ephemeral-storage.",
+        "Trainer, attempt 2: waiting for a node",
+        "Trainer, attempt 2: running",
+        "Trainer, attempt 2: failed: the loss is NaN",
+    ]
+
+
+def test_a_driver_that_fails_is_told(submit, installation):
+    installation.states = [("FAILED", {"Trainer-driver": ("FAILED", "unknown field emptyDirMounts")})]
+    ended, out, _ = submit("--wait")
+    assert ended == 1 and "Trainer (Kubeflow's driver): failed: unknown field emptyDirMounts" in out
+
+
+def test_a_step_that_no_node_takes_ends_the_waiting_with_the_schedulers_reason(submit, installation):
+    installation.started -= datetime.timedelta(minutes=16)
+    reason = "Unschedulable: 0/3 nodes are available: 3 Insufficient nvidia.com/gpu."
+    installation.states = [("RUNNING", {"Trainer": ("PENDING", reason)})]
+    ended, out, err = submit("--wait")
+    assert ended == 1 and "Trainer: waiting for a node" in out
+    assert f"Trainer has been waiting for a node for 16 minutes (--pending-timeout 15): {reason}" in err
+    assert "The run was left as it is" in err and "Traceback" not in err
+
+
+def test_a_step_may_wait_as_long_as_is_said(submit, installation):
+    installation.started -= datetime.timedelta(minutes=16)
+    installation.states = [("RUNNING", {"Trainer": ("PENDING", "")}), ("SUCCEEDED", {"Trainer": "SUCCEEDED"})]
+    assert submit("--wait", "--pending-timeout", "20")[0] == 0
+
+
+def test_an_installation_without_the_older_api_tells_states_alone(submit, installation):
+    installation.older_api = False
+    installation.states = [("FAILED", {"BlessingGate-driver": "SUCCEEDED", "BlessingGate": "FAILED"})]
+    ended, out, _ = submit("--wait")
+    # Why it failed is not known, and not guessed.
+    assert ended == 1 and "BlessingGate: failed" in out and "driver" not in out
+
+
 def test_waiting_outlasts_a_gateway_that_is_restarted(submit, installation, host):
     submit()
-    connected = submission.Submission(host, KubeflowSettings(), lambda line: None)
     installation.fail_next = [503, 502, 503]
-    assert connected.wait("r1", seconds_between=0) == submission.BLESSED
+    assert following.follow(Connected(host, Connection()), "r1", lambda line: None) == following.BLESSED
 
 
 def test_token_headers_and_cookie_come_from_the_environment(submit, installation, monkeypatch):
@@ -167,6 +242,49 @@ def test_a_token_may_lie_in_a_file(submit, installation, tmp_path):
     (tmp_path / "token").write_text(SECRET + "\n")
     status, _, err = submit("--set", f"kubeflow.connection.token_file={tmp_path / 'token'}")
     assert status == 0, err
+
+
+def test_a_token_that_is_replaced_while_a_run_is_followed_is_read_anew(submit, installation, tmp_path):
+    file = tmp_path / "token"
+
+    def expiring():
+        """A new token for every request, as the file has it at that time."""
+        expected = file.read_text()
+        file.write_text(SECRET + str(len(installation.requests)))
+        return expected
+
+    file.write_text(SECRET)
+    installation.token = expiring
+    status, _, err = submit("--wait", "--set", f"kubeflow.connection.token_file={file}")
+    assert status == 0, err
+    assert len({headers["authorization"] for _, _, headers in installation.requests}) == len(installation.requests)
+
+
+@pytest.mark.parametrize("named", ["token_env=KFP_TOKEN", "cookie_env=KFP_TOKEN", "header_env={X-Key: KFP_TOKEN}"])
+def test_secrets_do_not_cross_the_network_in_the_open(submit, monkeypatch, named):
+    monkeypatch.setenv("KFP_TOKEN", SECRET)
+    status, _, err = submit("--set", f"kubeflow.connection.{named}", to="http://kubeflow.invalid")
+    assert status == 2 and "would cross the network in the open" in err and named.split("=")[0] in err
+    # Said to be wanted, it is tried.
+    status, _, err = submit("--insecure", "--set", f"kubeflow.connection.{named}", to="http://kubeflow.invalid")
+    assert status == 2 and "can't be reached" in err
+
+
+@pytest.mark.parametrize("answer", ["nothing", "required"])
+def test_on_an_installation_for_several_users_pipelines_are_those_of_the_namespace(submit, installation, answer):
+    installation.namespaces = answer
+    installation.pipelines = []
+    for overrides in ([], ["--set", "trainer.epochs=11"]):
+        status, _, err = submit("--set", "kubeflow.connection.namespace=alice", *overrides)
+        assert status == 0, err
+    assert [one["namespace"] for one in installation.pipelines] == ["alice"]
+    assert {one["pipeline_id"] for one in installation.versions} == {"p1"}
+
+
+def test_a_missing_namespace_is_said(submit, installation):
+    installation.namespaces = "required"
+    status, _, err = submit()
+    assert status == 2 and "kubeflow.connection.namespace" in err and "several users" in err
 
 
 def test_a_refused_token_is_said_in_a_sentence(submit, installation, monkeypatch):

@@ -49,6 +49,7 @@ class Attempt:
         executor_input: what the container was given in the place of `{{$}}`, before its root was put in front of paths.
         pod: what was asked of Kubernetes.
         status: the container's exit status.
+        message: what it left at `/dev/termination-log`, which Argo shows.
         log: what it wrote.
         downloaded: bytes that were copied into the pod, by input.
     """
@@ -56,6 +57,7 @@ class Attempt:
     executor_input: dict[str, Any]
     pod: dict[str, Any]
     status: int
+    message: str
     log: str
     downloaded: dict[str, int]
 
@@ -172,7 +174,8 @@ class Cluster:
 
         outcome = Task(1, False, {}, {})
         for attempt in range(int(task.get("retryPolicy", {}).get("maxRetryCount", 0)) + 1):
-            pod = self._pods / run_id / f"{name}-{attempt}"
+            # Every attempt has a file system of its own, with the same paths.
+            pod = self._pods / run_id / name
             self._attempt(name, attempt, executor_input, container, driver.pod(container, platform), pod, outcome)
             shutil.rmtree(pod)
             if outcome.status == 0:
@@ -213,6 +216,9 @@ class Cluster:
         if self._publish_logs:
             log = local_path(driver.only_artifact(outputs["artifacts"][driver.LOGS])["uri"], mounts)
         log.touch()
+        termination_log = mounts / "dev" / "termination-log"
+        termination_log.parent.mkdir(parents=True, exist_ok=True)
+        termination_log.touch()
 
         rooted = _rooted(given, pod)
         pathlib.Path(rooted["outputs"]["outputFile"]).parent.mkdir(parents=True, exist_ok=True)
@@ -229,12 +235,16 @@ class Cluster:
                     "HOME": str(pod / "home"),
                     "TMPDIR": str(pod / "tmp"),
                     "AGE_PIPELINE_MOUNT_ROOT": str(mounts),
+                    # Argo names a pod after its node, and a node of one attempt as that of the same attempt before.
+                    "KFP_POD_NAME": f"{pod.parent.name}-{name}-{number}",
                 },
                 log=log,
                 time_limit=asked.get("activeDeadlineSeconds", _NO_LIMIT),
                 end_after=self.nodes_that_go_away.get((name, number)),
             )
-        attempt = Attempt(given, asked, ended.status, ended.log, downloaded)
+        # Kubernetes keeps the first 4096 bytes.
+        message = termination_log.read_bytes()[:4096].decode(errors="replace")
+        attempt = Attempt(given, asked, ended.status, message, ended.log, downloaded)
         limit = _bytes(asked["containers"][0]["resources"].get("limits", {}).get("memory"))
         if limit is not None and ended.peak_memory > limit:
             attempt.status = 137
