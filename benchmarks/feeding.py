@@ -28,11 +28,11 @@ def measure(data: str, scratch: str, repeats: int) -> Iterator[str]:
     import keras
     import tensorflow as tf
 
-    from age.model import datasets, feature_cache, feeding, network, training
+    from age.model import datasets, feature_cache, feeding, network, objective
     from age.model.settings import TrainerSettings
 
     settings = TrainerSettings(weights="none", freeze_through="conv4_block6_out", image_size=_IMAGE_SIZE)
-    tail = network.build(settings, 33.0, 20.0).tail
+    tail = network.build(settings, network.TrainingAges.of(np.array([13.0, 33.0, 53.0]))).tail
     shape = tuple(tail.input.shape[1:])
     path = os.path.join(scratch, "features.npy")
     array = np.lib.format.open_memmap(path, mode="w+", dtype=np.float16, shape=(_COUNT, _VIEWS, *shape))
@@ -45,7 +45,7 @@ def measure(data: str, scratch: str, repeats: int) -> Iterator[str]:
     _epoch(batches)
     yield f"read back: {', '.join(f'{_epoch(batches):.0f}' for _ in range(repeats))} samples/s"
 
-    tail.compile(optimizer=keras.optimizers.AdamW(1e-3), loss=training._loss(settings), jit_compile=False)
+    tail.compile(optimizer=keras.optimizers.AdamW(1e-3), loss=objective.loss(settings, np.array([33.0])), jit_compile=False)
     held = datasets.untuned(tf.data.Dataset.from_tensors(next(iter(batches))).repeat(_STEPS))
     from_cache = batches.take(_STEPS)
     tail.fit(held, verbose=0)

@@ -1,8 +1,30 @@
 """Varies images as photographs of faces vary: mirrored, slightly turned, shifted, nearer, brighter, flatter."""
 
+from typing import Any
+
 import keras
 
 from age.model.settings import Augmentation
+
+
+class _RandomSaturation(keras.layers.Layer):
+    """Blend each image with its grey version, or away from it: `[n, s, s, 3]`, 0 to 255.
+
+    Keras' own layer goes by way of hue and saturation, for which it wants other ranges than 0 to 255.
+    """
+
+    def __init__(self, reach: float, seed: int):
+        super().__init__(name="random_saturation")
+        self._reach = reach
+        self._random = keras.random.SeedGenerator(seed)
+
+    def call(self, images: Any, training: bool = False) -> Any:
+        if not training:
+            return images
+        shape = (keras.ops.shape(images)[0], 1, 1, 1)
+        kept = keras.random.uniform(shape, 1 - self._reach, 1 + self._reach, seed=self._random)
+        grey = keras.ops.sum(images * (0.299, 0.587, 0.114), axis=-1, keepdims=True)
+        return keras.ops.clip(grey + (images - grey) * kept, 0, 255)
 
 
 def augmenter(settings: Augmentation, seed: int) -> keras.Sequential:
@@ -28,6 +50,13 @@ def augmenter(settings: Augmentation, seed: int) -> keras.Sequential:
         layers.append(keras.layers.RandomBrightness(settings.brightness, value_range=(0, 255), seed=seed + 4))
     if settings.contrast:
         layers.append(keras.layers.RandomContrast(settings.contrast, value_range=(0, 255), seed=seed + 5))
+    if settings.saturation:
+        layers.append(_RandomSaturation(settings.saturation, seed=seed + 6))
+    if settings.erasing:
+        share = (settings.erasing, settings.erasing)
+        layers.append(
+            keras.layers.RandomErasing(share, scale=(0.02, 0.2), fill_value=127.5, value_range=(0, 255), seed=seed + 7)
+        )
     return keras.Sequential(layers or [keras.layers.Identity()], name="augmentation")
 
 

@@ -1,62 +1,67 @@
 """The networks that look at an image, their weights, and where they may be cut."""
 
-import dataclasses
 import os
-from collections.abc import Callable
+from collections.abc import Mapping
+from typing import Any
 
 import keras
 from absl import logging
 
-from age.model import small_resnet
+from age.model import backbone_table
 from schemas.bad_input import BadInput
 
 WEIGHTS_IMAGENET = "imagenet"
 WEIGHTS_NONE = "none"
 
 
-@dataclasses.dataclass(frozen=True)
-class Family:
-    """What differs between the networks.
+def _network(chosen: backbone_table.Backbone, image_size: int, weights: str | None) -> keras.Model:
+    shape = (image_size, image_size, 3)
+    if callable(chosen.network):
+        return chosen.network(input_shape=shape, weights=weights, **chosen.arguments)
+    make = getattr(keras.applications, chosen.network)
+    return make(input_shape=shape, weights=weights, include_top=False, **chosen.arguments)
 
-    Attributes:
-        build: makes the network without its top from `input_shape` and `weights`.
-        mode: how it wants its pixels (see `keras.applications.imagenet_utils.preprocess_input`): `caffe` for the first
-            ResNets (BGR, minus the means of ImageNet), `torch` for DenseNet, `tf` for MobileNetV2 ([-1, 1]).
-        last_frozen: the end of the last stage but one.
-        pretrained: whether Keras has ImageNet weights for it.
+
+def cuts(network: keras.Model) -> list[str]:
+    """Returns the layers at which a network can be cut in two, in order: what they give is all that later layers see of what
+    comes before them."""
+    position = {layer.name: number for number, layer in enumerate(network.layers)}
+    last_reader = [-1] * len(network.layers)
+    for number, layer in enumerate(network.layers):
+        for node in layer._inbound_nodes:
+            for tensor in node.input_tensors:
+                source = position.get(tensor._keras_history.operation.name)
+                if source is not None:
+                    last_reader[source] = max(last_reader[source], number)
+    found, still_read = [], -1
+    for number, layer in enumerate(network.layers[:-1]):
+        if still_read <= number:
+            found.append(layer.name)
+        still_read = max(still_read, last_reader[number])
+    return found
+
+
+def last_stage_but_one(network: keras.Model) -> str:
+    """Returns the layer that ends a network's last stage but one.
+
+    A stage is what works at one resolution. Where its blocks end in an addition or a concatenation, it is the last of those at
+    which the network can be cut, with the activation right behind it: what comes after that already belongs to the next
+    stage's first block. Elsewhere it is the last layer of that resolution.
     """
-
-    build: Callable
-    mode: str
-    last_frozen: str
-    pretrained: bool = True
-
-
-def _mobilenet_v2_035(input_shape, weights):
-    return keras.applications.MobileNetV2(input_shape=input_shape, alpha=0.35, include_top=False, weights=weights)
-
-
-def _resnet50(input_shape, weights):
-    return keras.applications.ResNet50(input_shape=input_shape, include_top=False, weights=weights)
+    layers = [network.get_layer(name) for name in cuts(network)]
+    larger = [layer for layer in layers if len(layer.output.shape) == 4 and layer.output.shape[1] > network.output.shape[1]]
+    side = min(layer.output.shape[1] for layer in larger)
+    stage = [layer for layer in larger if layer.output.shape[1] == side]
+    ends = [number for number, layer in enumerate(stage) if isinstance(layer, keras.layers.Add | keras.layers.Concatenate)]
+    if not ends:
+        return str(stage[-1].name)
+    following = stage[ends[-1] + 1 : ends[-1] + 2]
+    if following and isinstance(following[0], keras.layers.Activation):
+        return str(following[0].name)
+    return str(stage[ends[-1]].name)
 
 
-def _resnet20(input_shape, weights):
-    return small_resnet.resnet20(input_shape)
-
-
-def _densenet169(input_shape, weights):
-    return keras.applications.DenseNet169(input_shape=input_shape, include_top=False, weights=weights)
-
-
-FAMILIES = {
-    "resnet50": Family(_resnet50, "caffe", "conv4_block6_out"),
-    "densenet169": Family(_densenet169, "torch", "pool4_pool"),
-    "mobilenet_v2_035": Family(_mobilenet_v2_035, "tf", "block_12_add"),
-    "resnet20": Family(_resnet20, "tf", "stage2_block3_out", pretrained=False),
-}
-
-
-def _layers_with_weights(network) -> list[str]:
+def _layers_with_weights(network: keras.Model) -> list[str]:
     return [layer.name for layer in network.layers if layer.weights]
 
 
@@ -72,7 +77,7 @@ def _layers_in_file(path: str) -> set[str] | None:
         return {name for name in names if len(group[name].attrs.get("weight_names", ()))}
 
 
-def _load_file(network, path: str, partial: bool) -> set[str]:
+def _load_file(network: keras.Model, path: str, partial: bool, names_in_files: Mapping[str, str]) -> set[str]:
     """Loads a weights file; returns the names of the layers that it lacks."""
     if not os.path.isfile(path):
         raise BadInput(
@@ -84,7 +89,8 @@ def _load_file(network, path: str, partial: bool) -> set[str]:
     except OSError as error:
         raise BadInput(f"trainer.weights: {path}: not an HDF5 file: {error}. Expected Keras weights (.h5).") from error
     needed = _layers_with_weights(network)
-    missing = set() if in_file is None else {name for name in needed if name not in in_file}
+    other_names = {} if in_file is None else {names_in_files[name]: name for name in in_file if name in names_in_files}
+    missing = set() if in_file is None else {name for name in needed if other_names.get(name, name) not in in_file}
     if len(missing) == len(needed):
         raise BadInput(
             f"trainer.weights: {path}: the file has none of the {len(needed)} layers of this backbone. "
@@ -99,6 +105,8 @@ def _load_file(network, path: str, partial: bool) -> set[str]:
     try:
         if in_file is None:
             network.load_weights(path)
+        elif other_names:
+            _load_under_other_names(network, path, other_names)
         else:
             network.load_weights(path, by_name=True)
     except (ValueError, KeyError, OSError) as error:
@@ -112,15 +120,45 @@ def _load_file(network, path: str, partial: bool) -> set[str]:
     return missing
 
 
-def _load_imagenet(family: Family, input_shape):
-    if not family.pretrained:
-        with_weights = ", ".join(name for name, other in FAMILIES.items() if other.pretrained)
+def _load_under_other_names(network: keras.Model, path: str, other_names: Mapping[str, str]) -> None:
+    """Loads layers that a legacy `.h5` file has under other names; a bias that the file lacks is zero.
+
+    Raises:
+        ValueError: a layer's weights have another shape in the file.
+    """
+    import h5py
+
+    with h5py.File(path, "r") as file:
+        group = file.get("model_weights", file)
+        for name, in_file in other_names.items():
+            layer = network.get_layer(name)
+            kept = {_last_part(weight): group[in_file][weight][()] for weight in _texts(group[in_file].attrs["weight_names"])}
+            values = []
+            for variable in layer.weights:
+                value = kept.get(variable.name)
+                if value is None and variable.name != "bias":
+                    raise ValueError(f"the layer {in_file} has no {variable.name}")
+                values.append(keras.ops.convert_to_numpy(keras.ops.zeros_like(variable)) if value is None else value)
+            layer.set_weights(values)
+
+
+def _texts(names: Any) -> list[str]:
+    return [name.decode() if isinstance(name, bytes) else name for name in names]
+
+
+def _last_part(weight_name: str) -> str:
+    """Returns `kernel` of `conv1/7x7_s2/kernel:0`."""
+    return weight_name.rpartition("/")[2].partition(":")[0]
+
+
+def _with_imagenet_weights(chosen: backbone_table.Backbone, image_size: int) -> keras.Model:
+    if not chosen.pretrained:
         raise BadInput(
-            f"trainer.weights: there are no ImageNet weights for this backbone. Set trainer.weights to '{WEIGHTS_NONE}', or "
-            f"trainer.backbone to one of {with_weights}."
+            "trainer.weights: there are no ImageNet weights for this backbone. Set trainer.weights to the path of a weights "
+            f"file or to '{WEIGHTS_NONE}', or choose another trainer.backbone, such as resnet50."
         )
     try:
-        return family.build(input_shape, weights="imagenet")
+        return _network(chosen, image_size, weights="imagenet")
     except Exception as error:
         # Keras wraps whatever went wrong with the download (URLError, HTTPError, timeouts) in a bare Exception.
         reason = str(error).splitlines()[0]
@@ -142,53 +180,56 @@ def _quiet_residuals(network: keras.Model) -> None:
                 branch.gamma.assign(keras.ops.zeros_like(branch.gamma))
 
 
-def resolve_freeze_through(name: str, freeze_through: str, weights: str) -> str:
-    """Returns the last layer that is not trained, `none` or `all`.
-
-    Args:
-        name: key of `FAMILIES`.
-        freeze_through: as configured, `auto` included.
-        weights: as configured.
-    """
-    if freeze_through != "auto":
-        return freeze_through
-    return "none" if weights == WEIGHTS_NONE else FAMILIES[name].last_frozen
-
-
-def build(name: str, image_size: int, weights: str, weights_partial: bool, freeze_through: str):
+def build(
+    name: str, image_size: int, weights: str, weights_partial: bool, freeze_through: str
+) -> tuple[keras.Model, str | None]:
     """Builds a backbone with its weights and finds the layer at which it is cut.
 
     Args:
-        name: key of `FAMILIES`.
+        name: of `backbone_table.names()`.
         image_size: side of the input, pixels.
         weights: `imagenet`, `none`, or a path.
         weights_partial: accept a file that lacks some layers.
-        freeze_through: a layer's name, `none` or `all` (see `resolve_freeze_through`).
+        freeze_through: a layer's name, `none`, `all`, or `auto`: the end of the last stage but one when there are pretrained
+            weights, and nothing otherwise.
 
     Returns:
-        `(network, cut)`: the Keras model without its top, and the last frozen layer's output tensor or None.
+        The Keras model without its top, from `[n, s, s, 3]` to `[n, h, w, c]`, and the name of the last frozen layer or None.
 
     Raises:
-        BadInput: weights that can't be had or don't fit, an unknown layer, or a frozen layer without weights.
+        BadInput: an image too small, weights that can't be had or don't fit, an unknown layer, a layer at which the network
+            can't be cut, or a frozen layer without weights.
     """
-    family, input_shape = FAMILIES[name], (image_size, image_size, 3)
+    chosen = backbone_table.get(name)
     missing: set[str] = set()
-    if weights == WEIGHTS_IMAGENET:
-        network = _load_imagenet(family, input_shape)
-    else:
-        network = family.build(input_shape, weights=None)
-        if weights != WEIGHTS_NONE:
-            missing = _load_file(network, weights, weights_partial)
-    if freeze_through == "none":
+    try:
+        network = (
+            _with_imagenet_weights(chosen, image_size) if weights == WEIGHTS_IMAGENET else _network(chosen, image_size, None)
+        )
+    except ValueError as error:
+        raise BadInput(f"trainer.image_size is {image_size}: {name} can't be built for it: {error}") from error
+    if weights not in (WEIGHTS_IMAGENET, WEIGHTS_NONE):
+        missing = _load_file(network, weights, weights_partial, chosen.names_in_files)
+    if freeze_through == "none" or (freeze_through == "auto" and weights == WEIGHTS_NONE):
         if weights == WEIGHTS_NONE:
             _quiet_residuals(network)
         return network, None
     names = [layer.name for layer in network.layers]
-    last = names[-1] if freeze_through == "all" else freeze_through
+    if freeze_through == "all":
+        last = names[-1]
+    elif freeze_through == "auto":
+        last = chosen.last_frozen or last_stage_but_one(network)
+    else:
+        last = freeze_through
     if last not in names:
         raise BadInput(
             f"trainer.freeze_through: {freeze_through!r} is no layer of {name}. Expected 'auto', 'none', 'all' or a layer "
-            f"that ends a block, such as {family.last_frozen!r}."
+            f"that ends a block, such as {last_stage_but_one(network)!r}."
+        )
+    if last != names[-1] and last not in cuts(network):
+        raise BadInput(
+            f"trainer.freeze_through: {last!r} does not cut the backbone in two: later layers also use what comes before it. "
+            f"Name a layer that ends a block, such as {last_stage_but_one(network)!r}."
         )
     random_and_frozen = [layer for layer in names[: names.index(last) + 1] if layer in missing]
     if random_and_frozen:
@@ -196,9 +237,12 @@ def build(name: str, image_size: int, weights: str, weights_partial: bool, freez
             f"trainer.freeze_through: {last!r} would freeze {random_and_frozen[0]}, which the weights file lacks and which "
             "is therefore random. Freeze fewer layers or give a file that has it."
         )
-    return network, network.get_layer(last).output
+    return network, last
 
 
-def preprocess(images, name: str):
+def preprocess(images: Any, name: str) -> Any:
     """Turns pixels (0 to 255, RGB) into what the backbone wants."""
-    return keras.applications.imagenet_utils.preprocess_input(images, data_format="channels_last", mode=FAMILIES[name].mode)
+    preprocessing = backbone_table.get(name).preprocessing
+    if callable(preprocessing):
+        return preprocessing(images)
+    return getattr(keras.applications, preprocessing).preprocess_input(images, data_format="channels_last")

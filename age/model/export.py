@@ -26,11 +26,13 @@ class AgeServing(tf.Module):
     Args:
         network: images `[n, s, s, 3]` (0 to 255) to ages `[n, 1]`.
         image_size: side `s`, pixels.
+        mirror_averaging: answer with the mean for the image and its mirror image.
     """
 
-    def __init__(self, network: keras.Model, image_size: int):
+    def __init__(self, network: keras.Model, image_size: int, mirror_averaging: bool):
         super().__init__(name="age_serving")
         self._network = network
+        self._mirror_averaging = mirror_averaging
         self._variables = network.variables
         self._image_size = image_size
 
@@ -49,22 +51,30 @@ class AgeServing(tf.Module):
         number = tf.constant(0)
         while number * _CHUNK < count:
             images, readable = image_decoding.decode_batch(encoded[number * _CHUNK : (number + 1) * _CHUNK], self._image_size)
-            predicted = tf.reshape(self._network(tf.cast(images, tf.float32), training=False), [-1])
+            predicted = self._predicted(tf.cast(images, tf.float32))
             ages = ages.write(number, tf.where(readable, predicted, float("nan")))
             number += 1
         return tf.reshape(tf.cond(count > 0, ages.concat, lambda: tf.zeros([0])), [-1])
 
+    def _predicted(self, images: tf.Tensor) -> tf.Tensor:
+        predicted = tf.reshape(self._network(images, training=False), [-1])
+        if self._mirror_averaging:
+            mirrored = self._network(images[:, :, ::-1, :], training=False)
+            predicted = 0.5 * (predicted + tf.reshape(mirrored, [-1]))
+        return predicted
 
-def export(network: keras.Model, image_size: int, directory: str, provenance: dict) -> None:
+
+def export(network: keras.Model, image_size: int, mirror_averaging: bool, directory: str, provenance: dict) -> None:
     """Writes the SavedModel with its two signatures.
 
     Args:
         network: images to ages.
         image_size: side of the network's input, pixels.
+        mirror_averaging: answer with the mean for a photograph and its mirror image.
         directory: where to write; created.
         provenance: what the model was made from, written to `assets.extra/provenance.json`.
     """
-    module = AgeServing(network, image_size)
+    module = AgeServing(network, image_size, mirror_averaging)
     tf.saved_model.save(
         module,
         directory,

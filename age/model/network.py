@@ -2,27 +2,35 @@
 
 import dataclasses
 import hashlib
+from typing import Any
 
 import keras
+import numpy as np
+import numpy.typing as npt
 
-from age.model import backbone
+from age.model import age_distribution, backbone, objective
 from age.model.settings import TrainerSettings
 from schemas.bad_input import BadInput
 
 
 @dataclasses.dataclass(frozen=True)
 class AgeNetwork:
-    """A network in two parts that share its variables with the whole.
+    """A network in parts that share their variables.
 
     Attributes:
         stem: frozen part, images `[n, s, s, 3]` (0 to 255) to features; None when nothing is frozen.
-        tail: trained part, features (or images, when there is no stem) to ages `[n, 1]` in years.
-        whole: images to ages.
+        tail: trained part, features (or images, when there is no stem) to what the loss sees: ages `[n, 1]` in years, or logits
+            over years `[n, 121]`.
+        trained: stem and tail, images to what the loss sees.
+        whole: images to ages `[n, 1]` in years.
+        head_variables: paths of the variables above the backbone.
     """
 
     stem: keras.Model | None
     tail: keras.Model
+    trained: keras.Model
     whole: keras.Model
+    head_variables: frozenset[str]
 
     def stem_digest(self) -> str:
         """Returns a hash over the stem's structure and weights: what its features depend on."""
@@ -35,18 +43,56 @@ class AgeNetwork:
         return digest.hexdigest()
 
 
-def _head(features, settings: TrainerSettings, mean_age: float, std_age: float, output_initializer="glorot_uniform"):
-    x = keras.layers.GlobalAveragePooling2D(name="pool")(features)
+@dataclasses.dataclass(frozen=True)
+class TrainingAges:
+    """What the network is told of the ages that it will be trained on, so that untrained it answers like them.
+
+    Attributes:
+        mean: years.
+        std: standard deviation, years.
+        shares: share of the photographs at each year of `age_distribution.years()`, float64 `[121]`.
+    """
+
+    mean: float
+    std: float
+    shares: npt.NDArray[np.float64]
+
+    @classmethod
+    def of(cls, ages: npt.NDArray[np.floating[Any]]) -> "TrainingAges":
+        """Args: ages: those of the training split, years."""
+        return cls(float(ages.mean()), max(float(ages.std()), 1.0), age_distribution.smoothed(ages))
+
+
+def _head(
+    settings: TrainerSettings, ages: TrainingAges, features: list[Any], from_random: bool
+) -> tuple[Any, list[keras.layers.Layer]]:
+    """Returns what the head gives, and its layers."""
+    pooled = [keras.layers.GlobalAveragePooling2D(name=f"pool_{number}")(each) for number, each in enumerate(features)]
+    x = pooled[0] if len(pooled) == 1 else keras.layers.Concatenate(name="pools")(pooled)
+    layers: list[keras.layers.Layer] = []
     if settings.dense_units:
-        x = keras.layers.Dense(settings.dense_units, activation="relu", name="dense")(x)
+        layers.append(keras.layers.Dense(settings.dense_units, activation="relu", name="dense"))
     if settings.dropout:
-        x = keras.layers.Dropout(settings.dropout, seed=settings.seed, name="dropout")(x)
-    x = keras.layers.Dense(1, kernel_initializer=output_initializer, name="standard_age")(x)
-    # A linear output in standard deviations learns at the same rate whatever the spread of the ages.
-    return keras.layers.Rescaling(scale=std_age, offset=mean_age, name="age")(x)
+        layers.append(keras.layers.Dropout(settings.dropout, seed=settings.seed, name="dropout"))
+    # Without anything pretrained, random outputs lie far from any age, and the first steps of a deep network do harm.
+    initializer = "zeros" if from_random else "glorot_uniform"
+    if settings.loss in objective.DISTRIBUTIONS:
+        prior = keras.initializers.Constant(np.log(ages.shares))
+        layers.append(
+            keras.layers.Dense(
+                len(ages.shares), kernel_initializer=initializer, bias_initializer=prior, name="age_logits", dtype="float32"
+            )
+        )
+    else:
+        layers.append(keras.layers.Dense(1, kernel_initializer=initializer, name="standard_age"))
+        # A linear output in standard deviations learns at the same rate whatever the spread of the ages.
+        layers.append(keras.layers.Rescaling(scale=ages.std, offset=ages.mean, name="age"))
+    for layer in layers:
+        x = layer(x)
+    return x, layers
 
 
-def _only_strided_readers(network: keras.Model, cut) -> int:
+def _only_strided_readers(network: keras.Model, cut: Any) -> int:
     """Returns the stride with which every layer above the cut reads it, or 1.
 
     A stage of ResNet begins with 1x1 convolutions of stride 2: they look at one position in four and at nothing else, so
@@ -72,64 +118,80 @@ def _only_strided_readers(network: keras.Model, cut) -> int:
     return stride
 
 
-def _above(network: keras.Model, cut, features, settings: TrainerSettings) -> keras.Model:
-    """Returns the part of the backbone above the cut as a model of its own that takes `features`."""
-    try:
-        upper = keras.Model(cut, network.output, name="trained_backbone")
-        # The same layers, run again on the shape that the stem really gives.
-        return keras.models.clone_model(upper, input_tensors=features, clone_function=lambda layer: layer)
-    except (ValueError, KeyError) as error:  # Keras 3 looks in vain for what a layer above the cut also reads
-        raise BadInput(
-            f"trainer.freeze_through: {settings.freeze_through!r} does not cut the backbone in two: later layers also use "
-            "what comes before it. Name a layer that ends a block, such as "
-            f"{backbone.FAMILIES[settings.backbone].last_frozen!r}."
-        ) from error
+def _above(network: keras.Model, cut: Any, outputs: list[str], features: Any) -> list[Any]:
+    """Runs the part of the backbone above the cut on `features`; returns the outputs of the named layers."""
+    names = [name for name in outputs if network.get_layer(name).output is not cut]
+    upper = keras.Model(cut, [network.get_layer(name).output for name in names], name="trained_backbone")
+    # The same layers, run again on the shape that the stem really gives.
+    upper = keras.models.clone_model(upper, input_tensors=features, clone_function=lambda layer: layer)
+    found = upper(features)
+    given = dict(zip(names, found if isinstance(found, list) else [found]))
+    return [given.get(name, features) for name in outputs]
 
 
-def build(settings: TrainerSettings, mean_age: float, std_age: float) -> AgeNetwork:
+def _pooled_layers(network: keras.Model, cut: str | None, settings: TrainerSettings) -> list[str]:
+    """Returns the layers whose outputs the head sees, the backbone's last one first.
+
+    Raises:
+        BadInput: one of them is not in the backbone or below the cut.
+    """
+    order = [layer.name for layer in network.layers]
+    allowed = order[order.index(cut) :] if cut else order
+    for name in settings.pooled_layers:
+        if name not in allowed or len(network.get_layer(name).output.shape) != 4:
+            where = f"from {cut} on" if cut else "of the backbone"
+            raise BadInput(
+                f"trainer.pooled_layers: {name!r} is no layer {where} whose output is an image. Expected names of layers of "
+                f"{settings.backbone} that end a block, such as {order[-1]!r}."
+            )
+    return [order[-1], *(name for name in settings.pooled_layers if name != order[-1])]
+
+
+def build(settings: TrainerSettings, ages: TrainingAges) -> AgeNetwork:
     """Builds the network.
 
     Args:
         settings: the `trainer` section.
-        mean_age: mean of the training ages, years: what the untrained network answers.
-        std_age: their standard deviation, years.
+        ages: what the untrained network answers.
 
     Raises:
-        BadInput: as `backbone.build`, and for a layer at which the network can't be cut.
+        BadInput: as `backbone.build`, and for pooled layers that there are none of.
     """
-    freeze_through = backbone.resolve_freeze_through(settings.backbone, settings.freeze_through, settings.weights)
-    network, cut = backbone.build(
-        settings.backbone, settings.image_size, settings.weights, settings.weights_partial, freeze_through
+    network, cut_name = backbone.build(
+        settings.backbone, settings.image_size, settings.weights, settings.weights_partial, settings.freeze_through
     )
     for layer in network.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.momentum = settings.batch_norm_momentum
-    shape = (settings.image_size, settings.image_size, 3)
-    images = keras.Input(shape, name="images")
+    images = keras.Input((settings.image_size, settings.image_size, 3), name="images")
     pixels = backbone.preprocess(images, settings.backbone)
-    if cut is None:
-        # Without anything pretrained, random outputs lie far from any age, and the first steps of a deep network do harm.
-        initializer = "zeros" if settings.weights == backbone.WEIGHTS_NONE else "glorot_uniform"
-        ages = _head(network(pixels), settings, mean_age, std_age, initializer)
-        whole = keras.Model(images, ages, name="age_network")
-        return AgeNetwork(stem=None, tail=whole, whole=whole)
-    lower = keras.Model(network.input, cut, name="frozen_backbone")
-    lower.trainable = False
-    seen = lower(pixels, training=False)
-    features, upper = None, None
-    if cut is not network.output:
-        stride = _only_strided_readers(network, cut)
-        if stride > 1:
-            seen = seen[:, ::stride, ::stride, :]
-        features = keras.Input(seen.shape[1:], name="features")
-        upper = _above(network, cut, features, settings)
-    stem = keras.Model(images, seen, name="stem")
-    if features is None:
-        features = keras.Input(seen.shape[1:], name="features")
-    tail = keras.Model(
-        features,
-        _head(upper(features) if upper is not None else features, settings, mean_age, std_age),
-        name="tail",
+    pooled = _pooled_layers(network, cut_name, settings)
+    if cut_name is None:
+        seen = keras.Model(network.input, [network.get_layer(name).output for name in pooled], name="trained_backbone")(pixels)
+        from_random = settings.weights == backbone.WEIGHTS_NONE
+        outputs, head = _head(settings, ages, seen if isinstance(seen, list) else [seen], from_random)
+        stem, tail = None, keras.Model(images, outputs, name="tail")
+        trained = tail
+    else:
+        cut = network.get_layer(cut_name).output
+        lower = keras.Model(network.input, cut, name="frozen_backbone")
+        lower.trainable = False
+        frozen = lower(pixels, training=False)
+        if cut is not network.output:
+            stride = _only_strided_readers(network, cut)
+            if stride > 1:
+                frozen = frozen[:, ::stride, ::stride, :]
+        stem = keras.Model(images, frozen, name="stem")
+        features = keras.Input(frozen.shape[1:], name="features")
+        seen = [features] if cut is network.output else _above(network, cut, pooled, features)
+        outputs, head = _head(settings, ages, seen, from_random=False)
+        tail = keras.Model(features, outputs, name="tail")
+        trained = keras.Model(images, tail(stem(images)), name="trained")
+    answer = age_distribution.ExpectedAge(name="expected_age") if settings.loss in objective.DISTRIBUTIONS else None
+    return AgeNetwork(
+        stem=stem,
+        tail=tail,
+        trained=trained,
+        whole=keras.Model(images, answer(trained(images)), name="age_network") if answer else trained,
+        head_variables=frozenset(variable.path for layer in head for variable in layer.variables),
     )
-    whole = keras.Model(images, tail(stem(images)), name="age_network")
-    return AgeNetwork(stem=stem, tail=tail, whole=whole)

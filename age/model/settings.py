@@ -4,6 +4,8 @@ from typing import Literal
 
 import pydantic
 
+from age.model import backbone_table
+
 
 class Augmentation(pydantic.BaseModel):
     """How training images are varied.
@@ -15,6 +17,8 @@ class Augmentation(pydantic.BaseModel):
         shift: largest shift in each direction, as a fraction of the side.
         brightness: largest change of brightness, as a fraction of the full range.
         contrast: largest change of contrast, as a fraction.
+        saturation: largest change of saturation, as a fraction; 1 reaches from grey to twice as colourful.
+        erasing: share of the images in which a random rectangle of 2 to 20 % of the area becomes grey (Zhong et al., 2020).
     """
 
     model_config = pydantic.ConfigDict(extra="forbid")
@@ -25,14 +29,17 @@ class Augmentation(pydantic.BaseModel):
     shift: float = pydantic.Field(0.05, ge=0, lt=1)
     brightness: float = pydantic.Field(0.08, ge=0, le=1)
     contrast: float = pydantic.Field(0.2, ge=0, lt=1)
+    saturation: float = pydantic.Field(0.0, ge=0, le=1)
+    erasing: float = pydantic.Field(0.0, ge=0, le=1)
 
 
 class TrainerSettings(pydantic.BaseModel):
     """The network, how it is trained, and on what.
 
     Attributes:
-        backbone: which network looks at the image: one of keras.applications, or `resnet20`, a small one for small images that
-            has no pretrained weights.
+        backbone: which network looks at the image: one of keras.applications, `resnet50_vggface2` for weights files of
+            keras-vggface, `resnet20`, a small one for small images that has no pretrained weights, or one that another package
+            registers.
         image_size: side of the square that it sees, pixels.
         weights: `imagenet` (downloaded by Keras), `none` (random), or the path of a weights file without the top.
         weights_partial: accept a file that lacks some layers; those start from random weights.
@@ -42,45 +49,75 @@ class TrainerSettings(pydantic.BaseModel):
             mirror image, then random variations. Without frozen layers every epoch draws new variations.
         feature_cache: keep on disk what frozen layers make of the images (or the decoded images, when nothing is frozen). False
             takes no disk, and decodes and computes everything in each epoch, with new variations each time.
+        pooled_layers: further layers of the backbone whose pooled outputs the head sees beside that of the last; none of them
+            below `freeze_through`.
         dense_units: width of the dense layer between pooling and output; 0 leaves it out.
         dropout: share of its outputs that is dropped in training.
         batch_norm_momentum: of the moving averages in trained batch normalisation; Keras' 0.99 is too slow for short runs.
-        loss: what is minimised.
+        loss: what is minimised: an error of the age (`mae`, `mse`, `huber`), or with age as a distribution over years, whose
+            expectation is the answer, `label_distribution` (DLDL-v2) or `mean_variance`.
         huber_delta: where the Huber loss turns from squared to absolute error, years.
+        label_sigma: for `label_distribution`: standard deviation of the Gaussian around the label, years.
+        expectation_weight: for `label_distribution`: weight of the expectation's absolute error beside the cross-entropy.
+        mean_weight: for `mean_variance`: weight of the expectation's squared error.
+        variance_weight: for `mean_variance`: weight of the variance.
+        label_density_strength: how much more rare ages count: the weight of a photograph is one over the smoothed density of its
+            age to this power.
         optimizer: Adam, or Adam with decoupled weight decay.
         learning_rate: at the end of the warm-up; it then falls to zero along a cosine.
         warmup_fraction: share of all steps in which the learning rate rises.
+        head_rate: learning rate of the head as a multiple of the backbone's.
         weight_decay: for adamw.
+        gradient_norm: the gradient is shortened to this norm where it is longer; 0 leaves it.
+        ema_momentum: what is kept and exported is the moving average of the weights with this momentum; 0 keeps the weights.
         batch_size: images in a step.
         epochs: how often every training image is seen at most.
         early_stopping_patience: epochs without a better validation MAE after which training ends.
+        mirror_averaging: the model answers with the mean for the photograph and its mirror image, which takes twice as long.
         seed: of everything random; two runs on the same CPU agree.
         augmentation: how training images are varied.
     """
 
     model_config = pydantic.ConfigDict(extra="forbid", protected_namespaces=())
 
-    backbone: Literal["resnet50", "densenet169", "mobilenet_v2_035", "resnet20"] = "resnet50"
+    backbone: str = "resnet50"
     image_size: int = pydantic.Field(128, ge=32, le=1024)
     weights: str = pydantic.Field("imagenet", min_length=1)
     weights_partial: bool = False
     freeze_through: str = pydantic.Field("auto", min_length=1)
     views: int = pydantic.Field(4, ge=1, le=32)
     feature_cache: bool = True
+    pooled_layers: list[str] = []
     dense_units: int = pydantic.Field(256, ge=0, le=8192)
     dropout: float = pydantic.Field(0.4, ge=0, lt=1)
     batch_norm_momentum: float = pydantic.Field(0.9, gt=0, lt=1)
-    loss: Literal["mae", "mse", "huber"] = "mae"
+    loss: Literal["mae", "mse", "huber", "label_distribution", "mean_variance"] = "mae"
     huber_delta: float = pydantic.Field(5.0, gt=0)
+    label_sigma: float = pydantic.Field(2.5, gt=0, le=30)
+    expectation_weight: float = pydantic.Field(0.3, ge=0)
+    mean_weight: float = pydantic.Field(0.2, ge=0)
+    variance_weight: float = pydantic.Field(0.05, ge=0)
+    label_density_strength: float = pydantic.Field(0.0, ge=0, le=1)
     optimizer: Literal["adam", "adamw"] = "adamw"
     learning_rate: float = pydantic.Field(1e-3, gt=0, le=1)
     warmup_fraction: float = pydantic.Field(0.08, ge=0, lt=1)
+    head_rate: float = pydantic.Field(1.0, gt=0, le=100)
     weight_decay: float = pydantic.Field(0.01, ge=0, le=1)
+    gradient_norm: float = pydantic.Field(0.0, ge=0)
+    ema_momentum: float = pydantic.Field(0.0, ge=0, lt=1)
     batch_size: int = pydantic.Field(64, ge=1, le=4096)
     epochs: int = pydantic.Field(10, ge=1, le=10000)
     early_stopping_patience: int = pydantic.Field(4, ge=1)
+    mirror_averaging: bool = False
     seed: int = pydantic.Field(0, ge=0, lt=2**31)
     augmentation: Augmentation = Augmentation()
+
+    @pydantic.field_validator("backbone")
+    @classmethod
+    def _known_backbone(cls, name: str) -> str:
+        if name not in backbone_table.names():
+            raise ValueError(f"expected one of {', '.join(backbone_table.names())}")
+        return name
 
 
 class TrainerInputs(pydantic.BaseModel):

@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from age import progress, storage
-from age.model import epoch_progress, example_reading, export, feature_cache, feeding, network
+from age.model import epoch_progress, example_reading, export, feature_cache, feeding, network, objective, optimizer
 from age.model.augmentation import augmenter
 from age.model.settings import TrainerInputs, TrainerSettings
 from schemas.bad_input import BadInput
@@ -19,47 +19,32 @@ from schemas.verdict import FeatureCache, Training
 HISTORY_FILE = "history.json"
 
 
-def _loss(settings: TrainerSettings):
-    return {
-        "mae": keras.losses.MeanAbsoluteError(),
-        "mse": keras.losses.MeanSquaredError(),
-        "huber": keras.losses.Huber(delta=settings.huber_delta),
-    }[settings.loss]
-
-
-def _optimizer(settings: TrainerSettings, steps: int):
-    """Warm-up, then cosine decay to zero (Loshchilov and Hutter, 2017, SGDR, without restarts)."""
-    warmup_steps = int(settings.warmup_fraction * steps)
-    schedule = keras.optimizers.schedules.CosineDecay(
-        initial_learning_rate=0.0 if warmup_steps else settings.learning_rate,
-        decay_steps=max(1, steps - warmup_steps),
-        warmup_target=settings.learning_rate if warmup_steps else None,
-        warmup_steps=warmup_steps,
-    )
-    if settings.optimizer == "adam":
-        return keras.optimizers.Adam(schedule)
-    optimizer = keras.optimizers.AdamW(schedule, weight_decay=settings.weight_decay)
-    # Decay pulls weights towards zero; offsets and the scales of normalisation have no reason to be there.
-    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
-    return optimizer
-
-
-def _training_model(net: network.AgeNetwork, settings: TrainerSettings):
+def _training_model(net: network.AgeNetwork, settings: TrainerSettings) -> keras.Model:
     """Returns the model that is fitted: the tail, or the whole with random variations in front when it takes images."""
     if net.stem is not None and settings.feature_cache:
         return net.tail
-    images = keras.Input(net.whole.input.shape[1:])
-    return keras.Model(images, net.whole(augmenter(settings.augmentation, settings.seed)(images)), name="training")
+    images = keras.Input(net.trained.input.shape[1:])
+    return keras.Model(images, net.trained(augmenter(settings.augmentation, settings.seed)(images)), name="training")
 
 
-def _fit(model, settings: TrainerSettings, train: tf.data.Dataset, validation: tf.data.Dataset, log_dir: str):
+def _fit(
+    model,
+    net: network.AgeNetwork,
+    settings: TrainerSettings,
+    ages,
+    train: tf.data.Dataset,
+    validation: tf.data.Dataset,
+    log_dir: str,
+):
     model.compile(
-        optimizer=_optimizer(settings, steps=int(train.cardinality()) * settings.epochs),
-        loss=_loss(settings),
-        metrics=["mae"],
+        optimizer=optimizer.optimizer(settings, int(train.cardinality()) * settings.epochs, net.head_variables),
+        loss=objective.loss(settings, ages),
+        metrics=[objective.metric(settings)],
         # Keras compiles with XLA wherever it can; on CPUs that halves the speed of convolutions.
         jit_compile="auto" if tf.config.list_physical_devices("GPU") else False,
     )
+    # Before the others: the moving averages are what is measured, and what the best epoch is chosen from.
+    averaging = [keras.callbacks.SwapEMAWeights(swap_on_epoch=True)] if settings.ema_momentum else []
     return model.fit(
         train,
         validation_data=validation,
@@ -67,6 +52,7 @@ def _fit(model, settings: TrainerSettings, train: tf.data.Dataset, validation: t
         shuffle=False,  # the batches come shuffled
         verbose=1 if os.isatty(1) else 2,
         callbacks=[
+            *averaging,
             keras.callbacks.TerminateOnNaN(),
             keras.callbacks.EarlyStopping(
                 monitor="val_mae",
@@ -107,7 +93,7 @@ def run_fn(fn_args) -> None:
     labels = example_reading.read_labels(fn_args.train_files)
     validation_labels = example_reading.read_labels(fn_args.eval_files)
     ages = labels.ages
-    net = network.build(settings, mean_age=float(ages.mean()), std_age=max(float(ages.std()), 1.0))
+    net = network.build(settings, network.TrainingAges.of(ages))
     if settings.feature_cache:
         views = settings.views if net.stem is not None else 1
         cached = feature_cache.cached_splits(
@@ -134,12 +120,12 @@ def run_fn(fn_args) -> None:
 
     fit_started = time.monotonic()
     model = _training_model(net, settings)
-    history = _fit(model, settings, train, validation, fn_args.model_run_dir).history
+    history = _fit(model, net, settings, ages, train, validation, fn_args.model_run_dir).history
     _check_history(history, settings)
     fit_seconds = time.monotonic() - fit_started
 
     progress.report("Exporting the model")
-    export.export(net.whole, settings.image_size, fn_args.serving_model_dir, inputs.provenance)
+    export.export(net.whole, settings.image_size, settings.mirror_averaging, fn_args.serving_model_dir, inputs.provenance)
     best = int(np.argmin(history["val_mae"]))
     storage.make_directory(fn_args.model_run_dir)
     storage.write_text(

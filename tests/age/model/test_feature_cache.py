@@ -14,6 +14,7 @@ from age.model.settings import TrainerSettings
 from schemas import features
 from schemas.bad_input import BadInput
 
+AGES = network.TrainingAges.of(np.array([20.0, 40.0, 60.0]))
 SETTINGS = TrainerSettings(
     backbone="resnet20", image_size=32, weights="none", freeze_through="stage1_block1_out", views=3, dense_units=8
 )
@@ -22,7 +23,7 @@ SETTINGS = TrainerSettings(
 @pytest.fixture(scope="module")
 def net():
     keras.utils.set_random_seed(3)
-    return network.build(SETTINGS, 40.0, 20.0)
+    return network.build(SETTINGS, AGES)
 
 
 def cached(net, directory, files, settings=SETTINGS, views=3):
@@ -72,7 +73,11 @@ def test_what_the_features_depend_on_makes_new_ones(net, train_files, tmp_path, 
     settings = SETTINGS.model_copy(update=change)
 
     again = cached(
-        network.build(settings, 40.0, 20.0) if "image_size" in change else net, tmp_path, train_files, settings, settings.views
+        network.build(settings, AGES) if "image_size" in change else net,
+        tmp_path,
+        train_files,
+        settings,
+        settings.views,
     )
 
     assert again.computed

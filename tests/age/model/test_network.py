@@ -1,15 +1,18 @@
 """The age network: where it is cut, which weights it takes, and what it says when they don't fit."""
 
+import dataclasses
+
 import h5py
 import keras
 import numpy as np
 import pytest
 from keras.src.legacy.saving import legacy_h5_format
 
-from age.model import backbone, network
+from age.model import age_distribution, backbone, backbone_table, network
 from age.model.settings import TrainerSettings
 from schemas.bad_input import BadInput
 
+AGES = network.TrainingAges(33.0, 20.0, age_distribution.smoothed(np.array([13.0, 33.0, 53.0])))
 SMALL = {"backbone": "mobilenet_v2_035", "image_size": 32, "dense_units": 8}
 
 
@@ -27,7 +30,7 @@ def write_weights(path, model):
 @pytest.fixture(scope="module")
 def small_backbone():
     keras.utils.set_random_seed(5)
-    return backbone.FAMILIES["mobilenet_v2_035"].build((32, 32, 3), weights=None)
+    return backbone._network(backbone_table.get("mobilenet_v2_035"), 32, None)
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +50,7 @@ def partial_file(small_backbone, tmp_path_factory):
 def test_cut_network_answers_as_the_uncut_one(name, freeze):
     keras.utils.set_random_seed(1)
     images = np.random.default_rng(0).uniform(0, 255, size=(3, 64, 64, 3)).astype("float32")
-    built = network.build(settings(backbone=name, image_size=64, freeze_through=freeze), 33.0, 20.0)
+    built = network.build(settings(backbone=name, image_size=64, freeze_through=freeze), AGES)
     uncut, _ = backbone.build(name, 64, "none", False, "none")
     parts = [built.stem.get_layer("frozen_backbone"), *built.tail.layers]
     layers = {layer.name: layer for part in parts for layer in getattr(part, "layers", [part])}
@@ -63,13 +66,13 @@ def test_cut_network_answers_as_the_uncut_one(name, freeze):
 
 
 def test_cache_of_resnet50_holds_only_the_positions_that_the_next_stage_reads():
-    built = network.build(settings(backbone="resnet50", image_size=64, freeze_through="conv4_block6_out"), 33.0, 20.0)
+    built = network.build(settings(backbone="resnet50", image_size=64, freeze_through="conv4_block6_out"), AGES)
 
     assert built.stem.output.shape[1:] == (2, 2, 1024)
 
 
 def test_frozen_layers_are_not_trained_and_all_others_are():
-    built = network.build(settings(freeze_through="block_5_add"), 33.0, 20.0)
+    built = network.build(settings(freeze_through="block_5_add"), AGES)
 
     assert built.stem.trainable_variables == []
     trained = {variable.path.split("/")[0] for variable in built.tail.trainable_variables}
@@ -79,7 +82,7 @@ def test_frozen_layers_are_not_trained_and_all_others_are():
 
 def test_untrained_network_answers_the_mean_age_and_nothing_is_frozen_without_weights():
     keras.utils.set_random_seed(0)
-    built = network.build(settings(), 41.0, 20.0)
+    built = network.build(settings(), dataclasses.replace(AGES, mean=41.0))
 
     assert built.stem is None
     assert built.whole(np.full((1, 32, 32, 3), 128.0), training=False).numpy().item() == pytest.approx(41)
@@ -98,7 +101,7 @@ def test_residual_blocks_of_random_networks_begin_as_the_identity(name, blocks):
 
 
 def test_weights_file_is_loaded_into_the_layers_of_the_same_name(small_backbone, complete_file):
-    built = network.build(settings(weights=complete_file), 33.0, 20.0)
+    built = network.build(settings(weights=complete_file), AGES)
 
     for part in (built.stem.get_layer("frozen_backbone"), built.tail.get_layer("trained_backbone")):
         for layer in part.layers[1:]:
@@ -107,22 +110,22 @@ def test_weights_file_is_loaded_into_the_layers_of_the_same_name(small_backbone,
 
 
 def test_partial_file_is_taken_on_request_and_refused_otherwise(small_backbone, partial_file):
-    built = network.build(settings(weights=partial_file, weights_partial=True), 33.0, 20.0)
+    built = network.build(settings(weights=partial_file, weights_partial=True), AGES)
 
     kernel = built.stem.get_layer("frozen_backbone").get_layer("Conv1").get_weights()[0]
     np.testing.assert_array_equal(kernel, small_backbone.get_layer("Conv1").get_weights()[0])
     with pytest.raises(BadInput, match=r"lacks \d+ of \d+ layers \(the first is block_13_expand\).*weights_partial=true"):
-        network.build(settings(weights=partial_file), 33.0, 20.0)
+        network.build(settings(weights=partial_file), AGES)
 
 
 def test_layers_that_the_file_lacks_can_not_be_frozen(partial_file):
     with pytest.raises(BadInput, match="would freeze block_13_expand, which the weights file lacks"):
-        network.build(settings(weights=partial_file, weights_partial=True, freeze_through="all"), 33.0, 20.0)
+        network.build(settings(weights=partial_file, weights_partial=True, freeze_through="all"), AGES)
 
 
 def test_same_weights_have_the_same_digest_and_others_another(complete_file):
     def digest(**changes):
-        return network.build(settings(weights=complete_file, **changes), 33.0, 20.0).stem_digest()
+        return network.build(settings(weights=complete_file, **changes), AGES).stem_digest()
 
     keras.utils.set_random_seed(1)
     first = digest()
@@ -139,19 +142,19 @@ def test_same_weights_have_the_same_digest_and_others_another(complete_file):
         ({"weights": "/nowhere/weights.h5"}, "there is no such file"),
         (
             {"backbone": "resnet20", "weights": "imagenet"},
-            "no ImageNet weights for this backbone.*'none', or trainer.backbone to",
+            "no ImageNet weights for this backbone.*'none', or choose another trainer.backbone",
         ),
         ({"weights": __file__}, "not an HDF5 file"),
     ],
 )
 def test_what_does_not_fit_is_said_in_a_sentence(changes, sentence):
     with pytest.raises(BadInput, match=sentence):
-        network.build(settings(**changes), 33.0, 20.0)
+        network.build(settings(**changes), AGES)
 
 
 def test_weights_of_another_network_are_refused(complete_file):
     with pytest.raises(BadInput, match="has none of the 106 layers of this backbone"):
-        network.build(settings(backbone="resnet50", weights=complete_file), 33.0, 20.0)
+        network.build(settings(backbone="resnet50", weights=complete_file), AGES)
 
 
 def test_imagenet_without_a_network_says_what_to_do(tmp_path, monkeypatch):
@@ -161,12 +164,12 @@ def test_imagenet_without_a_network_says_what_to_do(tmp_path, monkeypatch):
     monkeypatch.setattr(keras.src.utils.file_utils.config, "keras_home", lambda: str(tmp_path))
 
     with pytest.raises(BadInput, match="ImageNet weights could not be downloaded.*Connect to the internet, or set"):
-        network.build(settings(weights="imagenet", image_size=96), 33.0, 20.0)
+        network.build(settings(weights="imagenet", image_size=96), AGES)
 
 
 def test_real_partial_weights_of_resnet50_fit(shared_weights):
     path = shared_weights / "resnet50_notop_through_conv4_block6_out.h5"
 
-    built = network.build(settings(backbone="resnet50", image_size=64, weights=str(path), weights_partial=True), 33.0, 20.0)
+    built = network.build(settings(backbone="resnet50", image_size=64, weights=str(path), weights_partial=True), AGES)
 
     assert built.stem.output.shape[1:] == (2, 2, 1024)

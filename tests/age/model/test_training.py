@@ -2,7 +2,6 @@
 
 import json
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -143,17 +142,32 @@ def test_logs_for_tensorboard_and_provenance_are_written(trained):
     assert json.loads((directory / "model/assets.extra/provenance.json").read_text()) == {"recipe": "r1"}
 
 
+def test_a_distribution_over_years_is_exported_as_ages_that_a_mirror_does_not_change(tmp_path, train_files, validation_files):
+    history = train(
+        tmp_path,
+        train_files,
+        validation_files,
+        loss="label_distribution",
+        pooled_layers=["stage2_block3_out"],
+        head_rate=2.0,
+        gradient_norm=5.0,
+        ema_momentum=0.9,
+        label_density_strength=0.5,
+        mirror_averaging=True,
+        augmentation={"saturation": 0.3, "erasing": 0.2},
+    )
+
+    answered, _ = predictions(tmp_path, validation_files[0])
+    mean_age_error = 22.5  # of ages drawn evenly from 1 to 90
+    assert history["validation_mae"] < mean_age_error and np.isfinite(answered).all()
+
+    module = tf.saved_model.load(str(tmp_path / "model"))
+    pixels = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
+    both = [tf.io.encode_png(pixels), tf.io.encode_png(pixels[:, ::-1])]
+    one, other = module.signatures["serving_default"](tf.stack(both))["age"].numpy()
+    assert one == pytest.approx(other, abs=1e-3)
+
+
 def test_divergence_is_said_in_a_sentence():
     with pytest.raises(BadInput, match="Training diverged: .* Lower trainer.learning_rate"):
         training._check_history({"loss": [3.0, float("nan")], "val_mae": [9.0]}, TrainerSettings())
-
-
-def test_learning_rate_warms_up_and_falls_to_zero():
-    settings = TrainerSettings(learning_rate=0.01, warmup_fraction=0.25, optimizer="adamw", weight_decay=0.1)
-    schedule = training._optimizer(settings, steps=100)._learning_rate
-
-    rates = [float(schedule(step)) for step in range(101)]
-
-    assert rates[0] == 0 and rates[25] == pytest.approx(0.01) and rates[100] == pytest.approx(0, abs=1e-9)
-    assert rates == sorted(rates[:26]) + sorted(rates[26:], reverse=True)
-    assert isinstance(training._loss(settings), keras.losses.MeanAbsoluteError)

@@ -1,0 +1,72 @@
+"""How weights are changed: Adam or AdamW under a warm-up and a cosine, with a learning rate of its own for the head."""
+
+from collections.abc import Collection
+from typing import Any
+
+import keras
+
+from age.model.settings import TrainerSettings
+
+
+def schedule(settings: TrainerSettings, steps: int) -> keras.optimizers.schedules.LearningRateSchedule:
+    """Returns warm-up, then cosine decay to zero (Loshchilov and Hutter, 2017, SGDR, without restarts).
+
+    Args:
+        settings: the `trainer` section.
+        steps: of the whole training.
+    """
+    warmup_steps = int(settings.warmup_fraction * steps)
+    return keras.optimizers.schedules.CosineDecay(
+        initial_learning_rate=0.0 if warmup_steps else settings.learning_rate,
+        decay_steps=max(1, steps - warmup_steps),
+        warmup_target=settings.learning_rate if warmup_steps else None,
+        warmup_steps=warmup_steps,
+    )
+
+
+class _WithHeadRate:
+    """Multiplies the learning rate of the head's variables; mixed into one of Keras' optimizers.
+
+    Scaling the gradients instead would change nothing: Adam divides by their size.
+    """
+
+    head_rate = 1.0
+    head_variables: Collection[str] = ()
+
+    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+        # What comes here is TensorFlow's variable, which knows nothing of Keras' paths.
+        path = self._trainable_variables[self._get_variable_index(variable)].path  # type: ignore[attr-defined]
+        factor = self.head_rate if path in self.head_variables else 1.0
+        super().update_step(gradient, variable, learning_rate * factor)  # type: ignore[misc]
+
+
+class _Adam(_WithHeadRate, keras.optimizers.Adam):
+    pass
+
+
+class _AdamW(_WithHeadRate, keras.optimizers.AdamW):
+    pass
+
+
+def optimizer(settings: TrainerSettings, steps: int, head_variables: Collection[str]) -> keras.optimizers.Optimizer:
+    """Returns the optimizer.
+
+    Args:
+        settings: the `trainer` section.
+        steps: of the whole training.
+        head_variables: paths of the variables that learn at `head_rate` times the rate of the others.
+    """
+    common: dict[str, Any] = {
+        "global_clipnorm": settings.gradient_norm or None,
+        "use_ema": bool(settings.ema_momentum),
+        "ema_momentum": settings.ema_momentum or 0.99,
+    }
+    rate = schedule(settings, steps)
+    if settings.optimizer == "adam":
+        made = _Adam(rate, **common)
+    else:
+        made = _AdamW(rate, weight_decay=settings.weight_decay, **common)
+        # Decay pulls weights towards zero; offsets and the scales of normalisation have no reason to be there.
+        made.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    made.head_rate, made.head_variables = settings.head_rate, frozenset(head_variables)
+    return made

@@ -1,0 +1,51 @@
+"""How weights are changed."""
+
+import keras
+import numpy as np
+import pytest
+
+from age.model import optimizer
+from age.model.settings import TrainerSettings
+
+
+def trained(**changes) -> dict:
+    """Trains two layers for one step whose gradients are alike; returns how far each kernel moved."""
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((1,))
+    body, head = keras.layers.Dense(1, name="body"), keras.layers.Dense(1, name="head")
+    model = keras.Model(inputs, keras.layers.Add()([body(inputs), head(inputs)]))
+    settings = TrainerSettings(warmup_fraction=0, weight_decay=0, learning_rate=0.01, **changes)
+    paths = {variable.path for variable in head.variables}
+    model.compile(optimizer=optimizer.optimizer(settings, steps=10, head_variables=paths), loss="mse")
+    before = {layer.name: layer.get_weights()[0].copy() for layer in (body, head)}
+    model.fit(np.array([[1.0]]), np.array([[100.0]]), verbose=0)
+    return {layer.name: abs(float((layer.get_weights()[0] - before[layer.name]).item())) for layer in (body, head)}
+
+
+@pytest.mark.parametrize("kind", ["adam", "adamw"])
+def test_the_head_learns_at_its_own_rate(kind):
+    moved = trained(optimizer=kind, head_rate=3.0)
+
+    assert moved["head"] / moved["body"] == pytest.approx(3, rel=0.01)
+
+
+def test_all_learn_alike_unless_asked():
+    moved = trained()
+
+    assert moved["head"] == pytest.approx(moved["body"], rel=0.01)
+
+
+def test_a_long_gradient_is_shortened_to_its_norm():
+    made = optimizer.optimizer(TrainerSettings(gradient_norm=5.0), steps=10, head_variables=())
+
+    assert made.global_clipnorm == 5.0
+    assert optimizer.optimizer(TrainerSettings(), steps=10, head_variables=()).global_clipnorm is None
+
+
+def test_learning_rate_warms_up_and_falls_to_zero():
+    schedule = optimizer.schedule(TrainerSettings(learning_rate=0.01, warmup_fraction=0.25), steps=100)
+
+    rates = [float(schedule(step)) for step in range(101)]
+
+    assert rates[0] == 0 and rates[25] == pytest.approx(0.01) and rates[100] == pytest.approx(0, abs=1e-9)
+    assert rates == sorted(rates[:26]) + sorted(rates[26:], reverse=True)
