@@ -1,10 +1,9 @@
-"""Runs the pipeline from this machine: TFX's LocalDagRunner, and Beam here or on a cluster."""
+"""Runs the pipeline from this machine: its steps one after the other here, and Beam here or on a cluster."""
 
 import contextlib
 import ctypes
 import datetime
 import fcntl
-import logging
 import os
 import signal
 import sys
@@ -140,30 +139,21 @@ def _noticing_interrupts():
             signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-class _StageLines(logging.Handler):
-    """Tells a display what LocalDagRunner logs about its components: began, from the cache, done after so many seconds."""
+class _Stages:
+    """Tells a display which stages begin and end, and remembers the one that is going on."""
 
     def __init__(self, display: run_display.Display):
-        super().__init__(logging.INFO)
         self._display = display
-        self._started = 0.0
-        self._cached = False
-        self.stage: str | None = None
+        self._began = 0.0
+        self.current: str | None = None
 
-    def emit(self, record):
-        try:
-            message = record.getMessage()
-        except (TypeError, ValueError):
-            return
-        words = message.split()
-        if message.startswith("Component ") and message.endswith(" is running."):
-            self.stage, self._started, self._cached = words[1], time.monotonic(), False
-            self._display.began(self.stage)
-        elif message.startswith("A cached execution "):
-            self._cached = True
-        elif message.startswith("Component ") and message.endswith(" is finished."):
-            self._display.ended(words[1], time.monotonic() - self._started, self._cached)
-            self.stage = None
+    def began(self, name: str) -> None:
+        self.current, self._began = name, time.monotonic()
+        self._display.began(name)
+
+    def ended(self, cached: bool = False) -> None:
+        self._display.ended(self.current, time.monotonic() - self._began, cached)
+        self.current = None
 
 
 def explore(configuration: Configuration, say: Say = print, display: run_display.Display | None = None) -> Verdict:
@@ -227,25 +217,20 @@ def _run_graph(
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     from absl import logging as absl_logging
 
-    stages = _StageLines(display)
-    absl_logging.get_absl_logger().addHandler(stages)
+    stages = _Stages(display)
     try:
         if configuration.beam.runner in beam_check.RUNNERS:
-            stages.stage, started = run_display.CHECKING, time.monotonic()
-            display.began(run_display.CHECKING)
+            stages.began(run_display.CHECKING)
             beam_check.check(configuration.beam_args())
-            display.ended(run_display.CHECKING, time.monotonic() - started, False)
-        stages.stage, started = run_display.LOADING, time.monotonic()
-        display.began(run_display.LOADING)
+            stages.ended()
+        stages.began(run_display.LOADING)
         from tfx.dsl.compiler import compiler, constants
-        from tfx.orchestration.local import local_dag_runner
         from tfx.orchestration.portable import runtime_parameter_utils
 
         from pipeline import graph
-        from pipeline.local import metadata_store
+        from pipeline.local import metadata_store, step_launcher
 
-        display.ended(run_display.LOADING, time.monotonic() - started, False)
-        stages.stage = None
+        stages.ended()
         absl_logging.set_verbosity(absl_logging.INFO)
         metadata_store.check(configuration.metadata_path)
         compiled = compiler.Compiler().compile(graph.build(configuration, inputs))
@@ -253,28 +238,26 @@ def _run_graph(
         runtime_parameter_utils.substitute_runtime_parameter(
             compiled, {constants.PIPELINE_RUN_ID_PARAMETER_NAME: inputs.run_id}
         )
-        local_dag_runner.LocalDagRunner().run_with_ir(compiled)
+        step_launcher.launch(compiled, stages.began, stages.ended)
         return _verdict(configuration, inputs.run_id)
     except BadInput:
-        display.failed(stages.stage, "stopped the run")
-        absl_logging.exception("The run ended at %s.", stages.stage)
-        if inputs.kind == EXPLORE and stages.stage == "DataGate":
+        display.failed(stages.current, "stopped the run")
+        absl_logging.exception("The run ended at %s.", stages.current)
+        if inputs.kind == EXPLORE and stages.current == "DataGate":
             return _verdict(configuration, inputs.run_id)
         raise
     except (KeyboardInterrupt, Exception) as error:
-        absl_logging.exception("The run ended at %s.", stages.stage)
+        absl_logging.exception("The run ended at %s.", stages.current)
         if isinstance(error, KeyboardInterrupt) or interrupted.is_set():
-            display.failed(stages.stage, "stopped")
+            display.failed(stages.current, "stopped")
             raise RunStopped(
-                f"Stopped{f' at {stages.stage}' if stages.stage else ''}, as you asked.\nThe log is {log_path}\n{_RUN_AGAIN}"
+                f"Stopped{f' at {stages.current}' if stages.current else ''}, as you asked.\nThe log is {log_path}\n{_RUN_AGAIN}"
             ) from error
-        display.failed(stages.stage, "failed")
+        display.failed(stages.current, "failed")
         raise RunFailed(
-            f"{stages.stage or 'The run'} failed: {_first_line(error)}\nThe log has the details: {log_path}\n"
+            f"{stages.current or 'The run'} failed: {_first_line(error)}\nThe log has the details: {log_path}\n"
             f"{_MEND_AND_RUN_AGAIN}"
         ) from error
-    finally:
-        absl_logging.get_absl_logger().removeHandler(stages)
 
 
 def _verdict(configuration: Configuration, run_id: str) -> Verdict:
