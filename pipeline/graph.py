@@ -2,7 +2,8 @@
 
 import os
 
-from tfx import v1 as tfx
+from tfx.components.example_validator.component import ExampleValidator
+from tfx.components.statistics_gen.component import StatisticsGen
 from tfx.dsl.components.base import base_node
 from tfx.orchestration import metadata, pipeline
 
@@ -41,13 +42,9 @@ def components(configuration: Configuration, inputs: GraphInputs) -> list[base_n
 
     schema_gen = AgeSchemaGen(rejects=example_gen.outputs["rejects"], schema_text=inputs.schema_text)
 
-    statistics_gen = tfx.components.StatisticsGen(
-        examples=example_gen.outputs["examples"], schema=schema_gen.outputs["schema"]
-    )
+    statistics_gen = StatisticsGen(examples=example_gen.outputs["examples"], schema=schema_gen.outputs["schema"])
 
-    example_validator = tfx.components.ExampleValidator(
-        statistics=statistics_gen.outputs["statistics"], schema=schema_gen.outputs["schema"]
-    )
+    example_validator = ExampleValidator(statistics=statistics_gen.outputs["statistics"], schema=schema_gen.outputs["schema"])
 
     data_gate = DataGate(
         rejects=example_gen.outputs["rejects"],

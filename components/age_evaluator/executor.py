@@ -4,7 +4,9 @@ import json
 import os
 from typing import Any
 
+import tensorflow_model_analysis as tfma
 from absl import logging
+from tensorflow_model_analysis.proto import config_pb2
 from tfx.components.evaluator import executor as tfx_evaluator
 from tfx.components.statistics_gen import stats_artifact_utils
 from tfx.types import artifact_utils
@@ -16,6 +18,11 @@ from age.evaluation import evaluation_config, evaluation_result, extractors, pre
 from age.evaluation.settings import EvaluatorSettings
 from components import run_parameters
 from schemas import features
+
+if not hasattr(tfma, "EvalConfig"):
+    # TFX's Evaluator looks for it there. TFMA 0.52 has it elsewhere, which TFX 1.21 makes good in the `__init__` of
+    # `tfx.components`; that one does not run here (components/deferred_init.py).
+    tfma.EvalConfig = config_pb2.EvalConfig
 
 SHOWN_METRICS = {"mae", "bias", "within_5_years"}
 

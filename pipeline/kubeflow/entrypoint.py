@@ -348,4 +348,6 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
+    # kfp's own word for a step's process, in which it leaves its client out, and with it that of Kubernetes.
+    os.environ["_KFP_RUNTIME"] = "true"
     sys.exit(main(sys.argv[1:]))
