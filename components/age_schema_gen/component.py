@@ -1,24 +1,27 @@
-"""The declaration of AgeSchemaGen."""
+"""AgeSchemaGen, as a function: TFX makes declaration and executor of it."""
 
-from tfx.dsl.components.base import base_component, executor_spec
-from tfx.types import channel, component_spec, standard_artifacts
+import os
 
-from components.age_schema_gen import executor
+from google.protobuf import text_format
+from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArtifact, Parameter
+from tfx.dsl.component.experimental.decorators import component
+from tfx.types import standard_artifacts
+
+from age import storage
+from age.dataset import data_facts
 from components.artifacts import Rejects
+from schemas import age_schema
 
 
-class AgeSchemaGenSpec(component_spec.ComponentSpec):
-    """Inputs, outputs and parameters of AgeSchemaGen."""
+@component
+def AgeSchemaGen(
+    rejects: InputArtifact[Rejects],
+    schema_text: Parameter[str],
+    schema: OutputArtifact[standard_artifacts.Schema],
+):
+    """Publishes the age schema with an entry for every attribute column of the examples, as `schema.pbtxt`.
 
-    PARAMETERS = {"schema_text": component_spec.ExecutionParameter(type=str)}
-    INPUTS = {"rejects": component_spec.ChannelParameter(type=Rejects)}
-    OUTPUTS = {"schema": component_spec.ChannelParameter(type=standard_artifacts.Schema)}
-
-
-class AgeSchemaGen(base_component.BaseComponent):
-    """Publishes the age schema with an entry for every attribute column of the examples.
-
-        schema_gen = AgeSchemaGen(example_gen.outputs["rejects"], DEFAULT_SCHEMA.read_text())
+        schema_gen = AgeSchemaGen(rejects=example_gen.outputs["rejects"], schema_text=DEFAULT_SCHEMA.read_text())
 
     It asks for the rejects because the counts beside them name the columns: asking for the examples would, on Kubeflow, copy
     all of them to where the step runs.
@@ -26,18 +29,11 @@ class AgeSchemaGen(base_component.BaseComponent):
     The text itself is the parameter, not its path: an edited schema is a new one for the cache, and no file has to exist
     where the step runs.
 
-    Outputs:
-        schema: `Schema`.
-
     Args:
         rejects: what FaceExampleGen rejected and counted.
         schema_text: the curated schema in protobuf text form.
+        schema: the output.
     """
-
-    SPEC_CLASS = AgeSchemaGenSpec
-    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(executor.Executor)
-
-    def __init__(self, rejects: channel.BaseChannel, schema_text: str):
-        super().__init__(
-            AgeSchemaGenSpec(rejects=rejects, schema_text=schema_text, schema=channel.Channel(type=standard_artifacts.Schema))
-        )
+    attributes = data_facts.read_attribute_names(rejects.uri)
+    whole = age_schema.with_attributes(age_schema.parse(schema_text, "the age schema"), attributes)
+    storage.write_text(os.path.join(schema.uri, "schema.pbtxt"), text_format.MessageToString(whole))

@@ -1,31 +1,34 @@
-"""The declaration of BlessingGate."""
+"""BlessingGate, as a function: TFX makes declaration and executor of it."""
 
-from tfx.dsl.components.base import base_component, executor_spec
-from tfx.types import channel, component_spec
+import os
 
-from components import artifacts
-from components.blessing_gate import executor
+from absl import logging
+from tfx.dsl.component.experimental.annotations import InputArtifact
+from tfx.dsl.component.experimental.decorators import component
 
-
-class BlessingGateSpec(component_spec.ComponentSpec):
-    """The input of BlessingGate."""
-
-    PARAMETERS = {}
-    INPUTS = {"report": component_spec.ChannelParameter(type=artifacts.BlessingReport)}
-    OUTPUTS = {}
+from age import storage
+from components.artifacts import BlessingReport
+from schemas.bad_input import BadInput
+from schemas.verdict import BLESSING_FILE, Verdict
 
 
-class BlessingGate(base_component.BaseComponent):
+@component
+def BlessingGate(report: InputArtifact[BlessingReport]):
     """Fails when the model was not blessed, so that a run's state says what its verdict is.
 
     It is the last step on Kubeflow, after the report is published; a local run says its verdict itself.
 
     Args:
         report: what BlessingReport wrote.
+
+    Raises:
+        BadInput: the model was not blessed; the message has every reason.
     """
-
-    SPEC_CLASS = BlessingGateSpec
-    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(executor.Executor)
-
-    def __init__(self, report: channel.BaseChannel):
-        super().__init__(BlessingGateSpec(report=report))
+    verdict = Verdict.from_json(storage.read_bytes(os.path.join(report.uri, BLESSING_FILE)))
+    if not verdict.blessed:
+        raise BadInput(
+            "NOT BLESSED. The model must not serve:\n"
+            + "\n".join(f"  - {reason}" for reason in verdict.reasons)
+            + f"\nReport: {verdict.paths.report}"
+        )
+    logging.info("BLESSED: version %s of %s", verdict.model_version, verdict.paths.model)

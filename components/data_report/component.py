@@ -1,37 +1,33 @@
-"""The declaration of DataReport."""
+"""DataReport, as a function: TFX makes declaration and executor of it."""
 
-from tfx.dsl.components.base import base_component, executor_spec
-from tfx.types import channel, component_spec, standard_artifacts
+import os
 
-from components import artifacts
-from components.data_report import executor
+from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArtifact, Parameter
+from tfx.dsl.component.experimental.decorators import component
+from tfx.types import standard_artifacts
 
-
-class DataReportSpec(component_spec.ComponentSpec):
-    """Inputs, outputs and parameters of DataReport."""
-
-    PARAMETERS = {
-        "report_dir": component_spec.ExecutionParameter(type=str),
-        "run_id": component_spec.ExecutionParameter(type=str),
-        "run_description": component_spec.ExecutionParameter(type=str),
-    }
-    INPUTS = {
-        "examples": component_spec.ChannelParameter(type=standard_artifacts.Examples),
-        "rejects": component_spec.ChannelParameter(type=artifacts.Rejects),
-    }
-    OUTPUTS = {"report": component_spec.ChannelParameter(type=artifacts.BlessingReport)}
+from age.reporting import page, verdicts
+from components import artifacts, stages
+from schemas.run_description import RunDescription
 
 
-class DataReport(base_component.BaseComponent):
+@component
+def DataReport(
+    examples: InputArtifact[standard_artifacts.Examples],
+    rejects: InputArtifact[artifacts.Rejects],
+    report_dir: Parameter[str],
+    run_id: Parameter[str],
+    run_description: Parameter[str],
+    report: OutputArtifact[artifacts.BlessingReport],
+):
     """Writes the verdict of a look at the data to `<report_dir>/<run_id>/`: `blessing.json` and `report.html`.
 
-        report = DataReport(examples, rejects, report_dir="run/reports", run_id="20260101-120000", run_description=description)
-        report.add_upstream_node(data_gate)
+        data_report = DataReport(
+            examples=examples, rejects=rejects, report_dir="run/reports", run_id="20260101-120000", run_description=description
+        )
+        data_report.add_upstream_node(data_gate)
 
     It comes after DataGate, which writes the same where it stops.
-
-    Outputs:
-        report: `BlessingReport`, the same two files.
 
     Args:
         examples: what FaceExampleGen wrote.
@@ -39,26 +35,16 @@ class DataReport(base_component.BaseComponent):
         report_dir: directory in which each run has a folder.
         run_id: the run's name.
         run_description: what it says of the run itself, a `RunDescription` as JSON.
+        report: the output, the same two files.
     """
-
-    SPEC_CLASS = DataReportSpec
-    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(executor.Executor)
-
-    def __init__(
-        self,
-        examples: channel.BaseChannel,
-        rejects: channel.BaseChannel,
-        report_dir: str,
-        run_id: str,
-        run_description: str,
-    ):
-        super().__init__(
-            DataReportSpec(
-                examples=examples,
-                rejects=rejects,
-                report_dir=report_dir,
-                run_id=run_id,
-                run_description=run_description,
-                report=channel.Channel(type=artifacts.BlessingReport),
-            )
-        )
+    run = RunDescription.model_validate_json(run_description)
+    directory = os.path.join(report_dir, run_id)
+    verdict = verdicts.of_data(
+        run,
+        run_id,
+        rejects=rejects.uri,
+        examples=examples.uri,
+        report=os.path.join(directory, page.REPORT_FILE),
+        stages=stages.read(run.metadata_path, run_id),
+    )
+    page.write(verdict, directory, report.uri)
