@@ -4,11 +4,12 @@ import copy
 
 import numpy as np
 from tensorflow_model_analysis import constants
+from tensorflow_model_analysis.api import types
 
 from schemas import features
 
 
-def add_decade(extracts):
+def add_decade(extracts: types.Extracts) -> types.Extracts:
     """Returns a batch of extracts with `age_decade` beside `age`, and without the images' bytes.
 
     The bytes have been seen by the model at this point; what follows (unbatching, slicing) would only copy them.

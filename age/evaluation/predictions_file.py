@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from age import storage
 
@@ -42,9 +43,9 @@ class Predictions:
         attributes: for each attribute column its different values, and int32[n] that says which of them a row has.
     """
 
-    real_age: np.ndarray
-    predicted_age: np.ndarray
-    attributes: dict[str, tuple[list[str], np.ndarray]]
+    real_age: npt.NDArray[np.float64]
+    predicted_age: npt.NDArray[np.float64]
+    attributes: dict[str, tuple[list[str], npt.NDArray[np.int32]]]
 
 
 def header(attributes: Sequence[str]) -> str:
@@ -65,7 +66,7 @@ def line(fields: Iterable[str]) -> str:
     return text.getvalue()[: -len("\r\n")] + "\n"
 
 
-def number(value: np.floating) -> str:
+def number(value: "np.floating[npt.NBitBase]") -> str:
     """Returns the shortest decimal number that reads back as `value`; `nan` for what is not a number."""
     return np.format_float_positional(value, trim="-")
 

@@ -8,7 +8,9 @@ from collections.abc import Iterable, Iterator
 
 import apache_beam as beam
 import numpy as np
+import numpy.typing as npt
 from tensorflow_model_analysis import constants
+from tensorflow_model_analysis.api import types
 
 from age import storage
 from age.evaluation import predictions_file
@@ -76,14 +78,14 @@ def writing_predictions(directory: str, attributes: list[str], pictures: int) ->
         storage.remove_file(path)
 
 
-def _texts(values: np.ndarray | None, count: int) -> list[str]:
+def _texts(values: npt.ArrayLike | None, count: int) -> list[str]:
     if values is None:
         return [""] * count
     flat = np.asarray(values, dtype=object).reshape(-1)
     return [value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value) for value in flat]
 
 
-def _candidate_ages(predictions) -> np.ndarray:
+def _candidate_ages(predictions: npt.NDArray[np.float32] | dict[str, npt.NDArray[np.float32]]) -> npt.NDArray[np.float32]:
     """Returns the ages that the candidate predicted, whether or not a baseline predicted too."""
     for key in (CANDIDATE, features.AGE):
         if isinstance(predictions, dict) and key in predictions:
@@ -91,7 +93,7 @@ def _candidate_ages(predictions) -> np.ndarray:
     return np.asarray(predictions).reshape(-1)
 
 
-def _rows_by_part(extracts, to: Destination) -> Iterator[tuple[int, tuple[str, str]]]:
+def _rows_by_part(extracts: types.Extracts, to: Destination) -> Iterator[tuple[int, tuple[str, str]]]:
     """Yields `(part, (hash, line))` for each photograph of a batch of extracts."""
     named = extracts[constants.FEATURES_KEY]
     predicted = _candidate_ages(extracts[constants.PREDICTIONS_KEY])
@@ -115,17 +117,18 @@ def _write_part(part: tuple[int, Iterable[tuple[str, str]]], to: Destination) ->
     storage.write_text(to.part_path(number), "".join(line for _, line in sorted(rows)))
 
 
-class WritePredictions(beam.PTransform):
+class WritePredictions(beam.PTransform[beam.pvalue.PCollection[types.Extracts], beam.pvalue.PCollection[None]]):
     """Writes batches of TFMA's extracts, predictions in them, as the parts of a predictions file."""
 
     def __init__(self, to: Destination):
         super().__init__()
         self._to = to
 
-    def expand(self, extracts):
-        return (
+    def expand(self, extracts: beam.pvalue.PCollection[types.Extracts]) -> beam.pvalue.PCollection[None]:
+        written: beam.pvalue.PCollection[None] = (
             extracts
             | "PredictionRows" >> beam.FlatMap(_rows_by_part, self._to)
             | "GroupByPart" >> beam.GroupByKey()
             | "WritePart" >> beam.Map(_write_part, self._to)
         )
+        return written

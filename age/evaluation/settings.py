@@ -33,7 +33,7 @@ class EvaluatorSettings(pydantic.BaseModel):
 
     @pydantic.field_validator("slice_ceilings")
     @classmethod
-    def _named_slices(cls, ceilings):
+    def _named_slices(cls, ceilings: dict[str, float]) -> dict[str, float]:
         for name in ceilings:
             if not _SLICE.fullmatch(name):
                 raise ValueError(f"{name!r} names no slice; expected 'column=value', such as 'gender=female'")
