@@ -1,9 +1,14 @@
 """Says in sentences what TensorFlow Data Validation found."""
 
+from typing import TYPE_CHECKING
+
 from schemas import features
 
+if TYPE_CHECKING:
+    from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2
 
-def _domain(feature) -> str:
+
+def _domain(feature: "schema_pb2.Feature") -> str:
     """Returns what a feature's domain allows."""
     kind = feature.WhichOneof("domain_info")
     if kind in ("float_domain", "int_domain"):
@@ -17,7 +22,7 @@ def _domain(feature) -> str:
     return "a text" if feature.type == 1 else "a number"
 
 
-def allowed(feature) -> str:
+def allowed(feature: "schema_pb2.Feature") -> str:
     """Returns what the schema allows for a feature, in words.
 
     Args:
@@ -26,7 +31,7 @@ def allowed(feature) -> str:
     return f"allowed is {_domain(feature)}, once in every example"
 
 
-def in_words(anomalies, schema, split: str) -> list[str]:
+def in_words(anomalies: "anomalies_pb2.Anomalies", schema: "schema_pb2.Schema", split: str) -> list[str]:
     """Returns one sentence for each thing that TFDV found wrong with a split.
 
     Args:
@@ -38,7 +43,7 @@ def in_words(anomalies, schema, split: str) -> list[str]:
         Sentences that name the feature, what was found and what is allowed.
     """
     by_name = {feature.name: feature for feature in schema.feature}
-    sentences = []
+    sentences: list[str] = []
     for path, info in sorted(anomalies.anomaly_info.items()):
         name = ".".join(info.path.step) or path
         rule = f"; {allowed(by_name[name])}" if name in by_name else "; the schema has no such feature"

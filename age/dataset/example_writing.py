@@ -8,6 +8,7 @@ overtaken nothing remains.
 
 import uuid
 from collections.abc import Iterable
+from typing import IO
 
 import apache_beam as beam
 from apache_beam.io import filebasedsink
@@ -20,8 +21,11 @@ ROWS_PER_GROUP = 1024
 _LARGEST_FILE = 256 << 20
 _PREFIX = "data_tfrecord"
 
+Scans = Iterable[tuple[int, label_file.BlockScan]]
+"""The scans of a label file's blocks, each with its block's number."""
 
-def groups(scans: Iterable[tuple[int, label_file.BlockScan]], rows_per_group: int) -> int:
+
+def groups(scans: Scans, rows_per_group: int) -> int:
     """Returns how many groups, and so about how many files over all splits, the rows of a label file are written in.
 
     Args:
@@ -40,9 +44,12 @@ class _Sink(filebasedsink.FileBasedSink):
     """A directory of TFRecord files, by Beam's contract for sinks whose bundles may fail and be repeated."""
 
     def __init__(self, directory: str):
-        super().__init__(storage.join(directory, _PREFIX), coder=beam.coders.BytesCoder(), max_bytes_per_shard=_LARGEST_FILE)
+        prefix = storage.join(directory, _PREFIX)
+        super().__init__(  # type: ignore[no-untyped-call]  # mypy excludes Beam's functions, but not by way of super()
+            prefix, coder=beam.coders.BytesCoder(), max_bytes_per_shard=_LARGEST_FILE
+        )
 
-    def write_encoded_record(self, file_handle, value):
+    def write_encoded_record(self, file_handle: IO[bytes], value: bytes) -> None:
         _TFRecordUtil.write_record(file_handle, value)
 
 
@@ -67,7 +74,8 @@ class ExampleFiles:
         Returns:
             A split and a temporary file each.
         """
-        written, writers = [], {}
+        written: list[tuple[str, str]] = []
+        writers: dict[str, filebasedsink.FileBasedSinkWriter] = {}
         for split, example in examples:
             if split not in writers:
                 # Files are numbered in the order of their temporary names.

@@ -127,14 +127,21 @@ def data_fingerprint(data_dir: str, memory: str | None = None) -> DataFingerprin
     label_file.read_header(label_path)
     shards = tar_shards.find(data_dir)
     if shards:
-        rows, names, digest_of, noun = sum(1 for _ in label_file.read_rows(label_path)), iter(shards), _shard_digest, "shards"
+        rows = sum(1 for _ in label_file.read_rows(label_path))
+        digest, _ = _fingerprint(data_dir, memory, iter(shards), _shard_digest, "shards")
     else:
-        rows, names, digest_of, noun = None, _readable_names(label_path), _image_digest, "images"
-    digest, done = _fingerprint(data_dir, memory, names, digest_of, noun)
-    return DataFingerprint(content=digest, rows=done if rows is None else rows)
+        digest, rows = _fingerprint(data_dir, memory, _readable_names(label_path), _image_digest, "images")
+    return DataFingerprint(content=digest, rows=rows)
 
 
-def _fingerprint(data_dir, memory, names, digest_of, noun):
+def _fingerprint(
+    data_dir: str,
+    memory: str | None,
+    names: Iterator[str],
+    digest_of: Callable[[str, str], bytes | None],
+    noun: str,
+) -> tuple[str, int]:
+    """Returns the fingerprint and how many files it covers."""
     # What a remote file system does not list may be there all the same.
     remote = storage.is_remote(data_dir)
     directory = data_dir if remote else os.path.realpath(data_dir)

@@ -1,6 +1,7 @@
 """Finds the image that a row of the label file names."""
 
 import re
+from typing import Protocol
 
 from age import storage
 
@@ -48,6 +49,25 @@ def read_image(data_dir: str, file_name: str) -> bytes:
         except (FileNotFoundError, NotADirectoryError):
             continue
     raise FileNotFoundError(file_name)
+
+
+class Images(Protocol):
+    """The images of a data directory, however they are kept."""
+
+    is_remote: bool
+
+    def read(self, file_name: str, place: Place) -> bytes:
+        """Returns an image's bytes.
+
+        Args:
+            file_name: a row's name for it, one for which `unsafe_reason` is None.
+            place: where it lies when its name does not say it.
+
+        Raises:
+            FileNotFoundError: there is no such image.
+            OSError: it can't be read.
+        """
+        ...
 
 
 class ImageFolder:

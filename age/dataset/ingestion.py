@@ -13,7 +13,8 @@ import dataclasses
 import hashlib
 import io
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, TypeVar
 
 import apache_beam as beam
 
@@ -32,6 +33,9 @@ from age.dataset import (
 from schemas import features
 from schemas.age_schema import Limits
 
+if TYPE_CHECKING:
+    import tensorflow as tf
+
 REJECT_COLUMNS = ("line", "file_name", "real_age", "reason", "detail")
 REJECTS_FILE = data_facts.REJECTS_FILE
 COUNTS_FILE = data_facts.COUNTS_FILE
@@ -39,7 +43,6 @@ SUMMARY_FILE = data_facts.SUMMARY_FILE
 
 _ROWS_PER_BATCH = 64
 _REMOTE_READS = 16
-_DUPLICATE = "duplicate"
 _HASH_DIGITS = 15
 
 
@@ -63,17 +66,19 @@ def assign_split(sha256: str, fractions: dict[str, float]) -> str:
     return next(split for split, fraction in reversed(fractions.items()) if fraction > 0)
 
 
-def to_example(candidate: row_checks.Candidate, encoded: bytes, measured, attribute_names: list[str]) -> bytes:
+def to_example(
+    candidate: row_checks.Candidate, encoded: bytes, measured: image_checks.Measurements, attribute_names: list[str]
+) -> bytes:
     """Returns the serialized tf.Example of a picture."""
     import tensorflow as tf
 
-    def text(value):
+    def text(value: str) -> "tf.train.Feature":
         return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value.encode("utf-8", "surrogateescape")]))
 
-    def whole(value):
+    def whole(value: int) -> "tf.train.Feature":
         return tf.train.Feature(int64_list=tf.train.Int64List(value=[value]))
 
-    def real(value):
+    def real(value: float) -> "tf.train.Feature":
         return tf.train.Feature(float_list=tf.train.FloatList(value=[value]))
 
     named = {
@@ -87,7 +92,9 @@ def to_example(candidate: row_checks.Candidate, encoded: bytes, measured, attrib
         features.AGE: real(candidate.age),
     }
     named.update({name: text(value) for name, value in zip(attribute_names, candidate.attributes)})
-    return tf.train.Example(features=tf.train.Features(feature=named)).SerializeToString(deterministic=True)
+    example = tf.train.Example(features=tf.train.Features(feature=named))
+    serialized: bytes = example.SerializeToString(deterministic=True)
+    return serialized
 
 
 class _ReadBlock(beam.DoFn):
@@ -97,7 +104,9 @@ class _ReadBlock(beam.DoFn):
         self._label_path = label_path
         self._header = header
 
-    def process(self, numbered: tuple[int, label_file.Block], scans: list[tuple[int, label_file.BlockScan]]):
+    def process(
+        self, numbered: tuple[int, label_file.Block], scans: example_writing.Scans
+    ) -> Iterator[list[label_file.LabelRow]]:
         number, block = numbered
         earlier = [scan for _, scan in sorted(scans)[:number]]
         rows = label_file.read_block(self._label_path, self._header, block, earlier)
@@ -112,12 +121,12 @@ class _CheckRows(beam.DoFn):
     def __init__(self, limits: Limits):
         self._limits = limits
 
-    def _age(self, row) -> float | None:
+    def _age(self, row: row_checks.Reject) -> float | None:
         """Returns the age of a rejected row, which may say one all the same."""
         age = None if row.reason == "malformed_row" else label_file.parse_age(row.real_age)
         return age if age is not None and self._limits.min_age <= age <= self._limits.max_age else None
 
-    def process(self, rows):
+    def process(self, rows: list[label_file.LabelRow]) -> Iterator[list[row_checks.Candidate] | beam.pvalue.TaggedOutput]:
         counted: tally.Tally = {}
         tally.add_rows(counted, len(rows))
         usable = []
@@ -138,6 +147,12 @@ class _CheckRows(beam.DoFn):
             yield usable
 
 
+_From = TypeVar("_From")
+_To = TypeVar("_To")
+_Hashed = tuple[bytes, row_checks.Candidate]
+"""SHA-256 of an image, 32 bytes, and the row that names it."""
+
+
 class _ImagesFn(beam.DoFn):
     """Works on a batch of images, in threads where they come from afar.
 
@@ -145,17 +160,17 @@ class _ImagesFn(beam.DoFn):
     handing Python's lock over (measured: one thread 210 microseconds a face, two threads 280).
     """
 
-    def __init__(self, images):
+    def __init__(self, images: image_folder.Images):
         self._images = images
 
-    def setup(self):
+    def setup(self) -> None:
         self._pool = concurrent.futures.ThreadPoolExecutor(_REMOTE_READS) if self._images.is_remote else None
 
-    def teardown(self):
+    def teardown(self) -> None:
         if self._pool:
             self._pool.shutdown()
 
-    def _map(self, function, elements):
+    def _map(self, function: Callable[[_From], _To], elements: Iterable[_From]) -> Iterator[_To]:
         return self._pool.map(function, elements) if self._pool else map(function, elements)
 
 
@@ -165,13 +180,13 @@ class _HashImages(_ImagesFn):
     The hash is beside the row until rows are grouped: a runner that groups in memory holds several copies of each.
     """
 
-    def __init__(self, images, rows_per_group: int):
+    def __init__(self, images: image_folder.ImageFolder, rows_per_group: int):
         super().__init__(images)
         self._rows_per_group = rows_per_group
 
-    def _hash(self, row):
+    def _hash(self, row: row_checks.Candidate) -> _Hashed | row_checks.Reject:
         try:
-            encoded = self._images.read(row.file_name)
+            encoded = self._images.read(row.file_name, row.place)
         except FileNotFoundError:
             folders = ", ".join(folder or "." for folder in image_folder.IMAGE_FOLDERS)
             return row_checks.reject(row, "missing_file", f"no such file in {folders} of the data directory")
@@ -181,7 +196,9 @@ class _HashImages(_ImagesFn):
             )
         return hashlib.sha256(encoded).digest(), row
 
-    def process(self, rows, scans):
+    def process(
+        self, rows: list[row_checks.Candidate], scans: example_writing.Scans
+    ) -> Iterator[tuple[int, _Hashed] | beam.pvalue.TaggedOutput]:
         counted: tally.Tally = {}
         groups, hashed = example_writing.groups(scans, self._rows_per_group), 0
         for outcome in self._map(self._hash, rows):
@@ -197,7 +214,7 @@ class _HashImages(_ImagesFn):
         progress.add(row_checks.DECODING, total=hashed, unit="images")
 
 
-def _pictures(hashed: Iterable[tuple[bytes, row_checks.Candidate]]) -> Iterator[list[row_checks.Candidate]]:
+def _pictures(hashed: Iterable[_Hashed]) -> Iterator[list[row_checks.Candidate]]:
     """Yields the rows of each picture in the label file's order, pictures in the order of their hashes."""
     in_order = sorted(hashed, key=lambda one: (one[0], one[1].line))
     for digest, of_picture in itertools.groupby(in_order, key=lambda one: one[0]):
@@ -213,16 +230,36 @@ def _conflict(rows: list[row_checks.Candidate]) -> str | None:
     return f"the same picture has different ages: {where}{more}"
 
 
-def _further_rows(rows: list[row_checks.Candidate]) -> Iterable[tuple[str, object]]:
+@dataclasses.dataclass(frozen=True)
+class _Used:
+    """The first row of a picture, and the serialized tf.Example that it became."""
+
+    row: row_checks.Candidate
+    split: str
+    measured: image_checks.Measurements
+    example: bytes
+
+
+@dataclasses.dataclass(frozen=True)
+class _Duplicate:
+    """A further row of a picture, of the same age under another name."""
+
+    row: row_checks.Candidate
+
+
+_Outcome = _Used | _Duplicate | row_checks.Reject
+
+
+def _further_rows(rows: list[row_checks.Candidate]) -> Iterator[_Outcome]:
     """Yields what becomes of all rows of a picture but the first: a duplicate, or a reject when it repeats a file name."""
     first_line_of = {rows[0].file_name: rows[0].line}
     for row in rows[1:]:
         if row.file_name in first_line_of:
             repeated = f"the row repeats line {first_line_of[row.file_name]}"
-            yield row_checks.REJECTED, row_checks.reject(row, "duplicate_row", repeated)
+            yield row_checks.reject(row, "duplicate_row", repeated)
         else:
             first_line_of[row.file_name] = row.line
-            yield _DUPLICATE, row
+            yield _Duplicate(row)
 
 
 class _WriteExamples(_ImagesFn):
@@ -236,7 +273,7 @@ class _WriteExamples(_ImagesFn):
 
     def __init__(
         self,
-        images,
+        images: image_folder.Images,
         files: example_writing.ExampleFiles,
         limits: Limits,
         fractions: dict[str, float],
@@ -248,9 +285,9 @@ class _WriteExamples(_ImagesFn):
         self._fractions = fractions
         self._attribute_names = attribute_names
 
-    def _make(self, rows: list[row_checks.Candidate]) -> list[tuple[str, object]]:
-        def reject_all(reason, detail):
-            return [(row_checks.REJECTED, row_checks.reject(row, reason, detail)) for row in rows]
+    def _make(self, rows: list[row_checks.Candidate]) -> list[_Outcome]:
+        def reject_all(reason: str, detail: str) -> list[_Outcome]:
+            return [row_checks.reject(row, reason, detail) for row in rows]
 
         first = rows[0]
         try:
@@ -267,25 +304,27 @@ class _WriteExamples(_ImagesFn):
             return reject_all("conflicting_ages", conflict)
         split = assign_split(first.sha256, self._fractions)
         example = to_example(first, encoded, measured, self._attribute_names)
-        return [(split, (first, measured, example)), *_further_rows(rows)]
+        return [_Used(first, split, measured, example), *_further_rows(rows)]
 
-    def _examples(self, hashed, counted: tally.Tally, rejected: list[row_checks.Reject]) -> Iterator[tuple[str, bytes]]:
+    def _examples(
+        self, hashed: Iterable[_Hashed], counted: tally.Tally, rejected: list[row_checks.Reject]
+    ) -> Iterator[tuple[str, bytes]]:
         pictures = _pictures(hashed)
         while batch := list(itertools.islice(pictures, _ROWS_PER_BATCH)):
             for outcomes in self._map(self._make, batch):
-                for output, outcome in outcomes:
-                    if output == _DUPLICATE:
+                for outcome in outcomes:
+                    if isinstance(outcome, _Duplicate):
                         tally.add_duplicate(counted)
-                    elif output == row_checks.REJECTED:
+                    elif isinstance(outcome, row_checks.Reject):
                         tally.add_reject(counted, outcome.reason)
                         rejected.append(outcome)
                     else:
-                        row, measured, example = outcome
-                        tally.add_example(counted, output, row.age, measured, zip(self._attribute_names, row.attributes))
-                        yield output, example
+                        attributes = zip(self._attribute_names, outcome.row.attributes)
+                        tally.add_example(counted, outcome.split, outcome.row.age, outcome.measured, attributes)
+                        yield outcome.split, outcome.example
             progress.add(row_checks.DECODING, done=sum(map(len, batch)), unit="images")
 
-    def process(self, group: tuple[int, Iterable[tuple[bytes, row_checks.Candidate]]]):
+    def process(self, group: tuple[int, Iterable[_Hashed]]) -> Iterator[tuple[str, str] | beam.pvalue.TaggedOutput]:
         number, hashed = group
         counted: tally.Tally = {}
         rejected: list[row_checks.Reject] = []
@@ -302,10 +341,13 @@ def _csv_line(reject: row_checks.Reject) -> str:
     return line.getvalue()[: -len("\r\n")].encode("utf-8", "replace").decode("utf-8")
 
 
-def _read_rows(pipeline, label_path: str):
+def _read_rows(
+    pipeline: beam.pipeline.Pipeline, label_path: str
+) -> tuple[beam.pvalue.PCollection[list[label_file.LabelRow]], example_writing.Scans | beam.pvalue.AsList]:
     """Returns batches of rows, and scans of the label file's blocks to be given to DoFns."""
     header = label_file.read_header(label_path)
     numbered = list(enumerate(label_file.blocks(label_path)))
+    scans: example_writing.Scans | beam.pvalue.AsList
     if len(numbered) == 1:
         scans = [(0, label_file.scan_block(label_path, header, numbered[0][1]))]
     else:
@@ -323,7 +365,7 @@ def _read_rows(pipeline, label_path: str):
     return batches, scans
 
 
-def _write_rejects(rejects, directory: str) -> None:
+def _write_rejects(rejects: list[beam.pvalue.PCollection[row_checks.Reject]], directory: str) -> None:
     _ = (
         rejects
         | "AllRejects" >> beam.Flatten()
@@ -333,7 +375,7 @@ def _write_rejects(rejects, directory: str) -> None:
     )
 
 
-def _write_totals(tallies, directory: str) -> None:
+def _write_totals(tallies: list[beam.pvalue.PCollection[tally.Tally]], directory: str) -> None:
     total = tallies | "AllTallies" >> beam.Flatten() | "SumTallies" >> beam.CombineGlobally(tally.Total())
     for label, to_json, file_name in (
         ("Counts", tally.counts_json, COUNTS_FILE),
@@ -348,7 +390,7 @@ def _write_totals(tallies, directory: str) -> None:
 
 
 def ingest(
-    pipeline,
+    pipeline: beam.pipeline.Pipeline,
     data_dir: str,
     split_dirs: dict[str, str],
     rejects_dir: str,
@@ -371,18 +413,20 @@ def ingest(
     """
     label_path = storage.join(data_dir, features.LABEL_FILE)
     shards = tar_shards.find(data_dir)
-    images = tar_shards.TarShards(data_dir, shards) if shards else image_folder.ImageFolder(data_dir)
     batches, scans = _read_rows(pipeline, label_path)
     checked = batches | "CheckRows" >> (
         beam.ParDo(_CheckRows(limits))
         .with_output_types(list[row_checks.Candidate])
         .with_outputs(row_checks.REJECTED, row_checks.TALLY, main="usable")
     )
+    images: image_folder.Images
     if shards:
-        hashed = tar_lookup.locate(pipeline, images, checked.usable, scans, rows_per_group)
+        images = in_shards = tar_shards.TarShards(data_dir, shards)
+        hashed = tar_lookup.locate(pipeline, in_shards, checked.usable, scans, rows_per_group)
     else:
+        images = loose = image_folder.ImageFolder(data_dir)
         hashed = checked.usable | "HashImages" >> (
-            beam.ParDo(_HashImages(images, rows_per_group), scans)
+            beam.ParDo(_HashImages(loose, rows_per_group), scans)
             .with_output_types(tuple[int, tuple[bytes, row_checks.Candidate]])
             .with_outputs(row_checks.REJECTED, row_checks.TALLY, main="hashed")
         )

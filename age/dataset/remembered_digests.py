@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Iterable, Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from age import storage
 
@@ -57,14 +58,15 @@ class RememberedDigests:
         storage.write_bytes(self._path, _MAGIC + hashlib.sha256(content).digest() + content)
 
 
-def _read(path: str | None):
-    content = b""
+def _read(path: str | None) -> tuple[npt.NDArray[np.bytes_], npt.NDArray[np.uint8]]:
+    """Returns the states, S16 `[n]`, and their files' hashes, uint8 `[n, 32]`."""
+    content = memoryview(b"")
     if path is not None:
         try:
             stored = memoryview(storage.read_bytes(path))
             content = stored[len(_MAGIC) + _SUM :]
             whole = _MAGIC + hashlib.sha256(content).digest() == stored[: len(_MAGIC) + _SUM]
-            content = content if whole and len(content) % (_STATE + _DIGEST) == 0 else b""
+            content = content if whole and len(content) % (_STATE + _DIGEST) == 0 else content[:0]
         except OSError:
             pass
     number = len(content) // (_STATE + _DIGEST)

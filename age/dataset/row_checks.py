@@ -1,8 +1,10 @@
 """The rows of a label file on their way through ingestion: usable ones, and those that are not with the reason."""
 
 import dataclasses
+from typing import Generic, TypeVar
 
 import apache_beam as beam
+from apache_beam.coders import typecoders
 
 from age.dataset import image_folder, label_file
 from schemas.age_schema import Limits
@@ -43,40 +45,44 @@ class Candidate:
     place: image_folder.Place = ()
 
 
-class _FieldsCoder(beam.coders.Coder):
+_Record = TypeVar("_Record", label_file.LabelRow, Candidate)
+
+
+class _FieldsCoder(beam.coders.Coder, Generic[_Record]):
     """Writes a record as its fields alone; Beam's own coder adds a description of the class to each (four times the size)."""
 
-    record: type
+    record: type[_Record]
 
-    def encode(self, value):
-        return _FIELDS.encode(tuple(getattr(value, field.name) for field in dataclasses.fields(value)))
+    def encode(self, value: _Record) -> bytes:
+        encoded: bytes = _FIELDS.encode(tuple(getattr(value, field.name) for field in dataclasses.fields(value)))
+        return encoded
 
-    def decode(self, encoded):
+    def decode(self, encoded: bytes) -> _Record:
         return self.record(*_FIELDS.decode(encoded))
 
-    def is_deterministic(self):
+    def is_deterministic(self) -> bool:
         return False
 
 
-class _RowCoder(_FieldsCoder):
+class _RowCoder(_FieldsCoder[label_file.LabelRow]):
     record = label_file.LabelRow
 
 
-class _CandidateCoder(_FieldsCoder):
+class _CandidateCoder(_FieldsCoder[Candidate]):
     record = Candidate
 
 
 _FIELDS = beam.coders.FastPrimitivesCoder()
-beam.coders.registry.register_coder(label_file.LabelRow, _RowCoder)
-beam.coders.registry.register_coder(Candidate, _CandidateCoder)
+typecoders.registry.register_coder(label_file.LabelRow, _RowCoder)
+typecoders.registry.register_coder(Candidate, _CandidateCoder)
 
 
-def reject(row, reason: str, detail: str) -> Reject:
+def reject(row: label_file.LabelRow | Candidate, reason: str, detail: str) -> Reject:
     """Returns the reject of a `LabelRow` or `Candidate`."""
     return Reject(line=row.line, file_name=row.file_name, real_age=row.age_text, reason=reason, detail=detail[:_DETAIL_LENGTH])
 
 
-def check_row(row: label_file.LabelRow, limits: Limits):
+def check_row(row: label_file.LabelRow, limits: Limits) -> Candidate | Reject:
     """Returns the row as a `Candidate`, or a `Reject` that says what is wrong with its fields."""
     if row.problem:
         return reject(row, "malformed_row", row.problem)

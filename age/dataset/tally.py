@@ -6,11 +6,14 @@ A tally is a dictionary of sections, each a dictionary from what is counted to i
 
 import json
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import apache_beam as beam
 
 from age.dataset import data_facts
+
+if TYPE_CHECKING:
+    from age.dataset.image_checks import Measurements
 
 Section = tuple[str, ...]
 Tally = dict[Section, dict[Any, int]]
@@ -54,7 +57,7 @@ def add_age(tally: Tally, where: str, age: float) -> None:
     _add(tally, ("ages", where), round(age * _TENTHS))
 
 
-def add_example(tally: Tally, split: str, age: float, measured, attributes: Iterable[tuple[str, str]]) -> None:
+def add_example(tally: Tally, split: str, age: float, measured: "Measurements", attributes: Iterable[tuple[str, str]]) -> None:
     """Counts a picture that is used.
 
     Args:

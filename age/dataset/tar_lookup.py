@@ -3,6 +3,7 @@
 import dataclasses
 import posixpath
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import apache_beam as beam
 from apache_beam.transforms import window
@@ -12,6 +13,9 @@ from age.dataset import example_writing, image_folder, row_checks, tally
 from age.dataset.tar_shards import Member, TarShards, members
 from schemas.bad_input import BadInput
 
+_Fields = tuple[Any, ...]
+"""The fields of a `Member`: Beam's coder of tuples takes less space than that of a class."""
+
 
 class _IndexShard(beam.DoFn):
     """Reads a shard; yields its members by name."""
@@ -19,7 +23,7 @@ class _IndexShard(beam.DoFn):
     def __init__(self, shards: TarShards):
         self._shards = shards
 
-    def process(self, shard: int):
+    def process(self, shard: int) -> Iterator[tuple[str, _Fields]]:
         path = self._shards.path(shard)
         try:
             for name, member in members(path, shard):
@@ -35,12 +39,12 @@ class _LocateImages(beam.DoFn):
         self._shards = shards
         self._rows_per_group = rows_per_group
 
-    def start_bundle(self):
+    def start_bundle(self) -> None:
         self._counted: tally.Tally = {}
 
-    def _member(self, found: Iterable[tuple]) -> tuple[Member | None, str, str]:
+    def _member(self, indexed: Iterable[_Fields]) -> tuple[Member | None, str, str]:
         """Returns the member that a name stands for, or None with a reject's reason and detail."""
-        found = [Member(*one) for one in found]
+        found = [Member(*fields) for fields in indexed]
         if not found:
             folders = ", ".join(folder or "." for folder in image_folder.IMAGE_FOLDERS)
             return None, "missing_file", f"no such member in {folders} of {len(self._shards.names)} tar shards"
@@ -53,9 +57,13 @@ class _LocateImages(beam.DoFn):
             return None, "unreadable_file", f"the file can't be read: {first.problem}"
         return first, "", ""
 
-    def process(self, named, scans):
-        _, (rows, found) = named
-        rows = list(rows)
+    def process(
+        self,
+        named: tuple[str, tuple[Iterable[row_checks.Candidate], Iterable[_Fields]]],
+        scans: example_writing.Scans,
+    ) -> Iterator[tuple[int, tuple[bytes, row_checks.Candidate]] | beam.pvalue.TaggedOutput]:
+        _, (named_so, found) = named
+        rows = list(named_so)
         if not rows:
             return
         member, reason, detail = self._member(found)
@@ -70,13 +78,19 @@ class _LocateImages(beam.DoFn):
                 located = dataclasses.replace(row, place=(member.shard, member.offset, member.size))
                 yield example_writing.group_of(member.digest, groups), (member.digest, located)
 
-    def finish_bundle(self):
+    def finish_bundle(self) -> Iterator[beam.pvalue.TaggedOutput]:
         if self._counted:
             counted = window.GlobalWindows.windowed_value(self._counted)
             yield beam.pvalue.TaggedOutput(row_checks.TALLY, counted)
 
 
-def locate(pipeline, shards: TarShards, usable, scans, rows_per_group: int):
+def locate(
+    pipeline: beam.pipeline.Pipeline,
+    shards: TarShards,
+    usable: beam.pvalue.PCollection[list[row_checks.Candidate]],
+    scans: example_writing.Scans | beam.pvalue.AsList,
+    rows_per_group: int,
+) -> beam.pvalue.DoOutputsTuple:
     """Finds the images of batches of rows.
 
     Args:
@@ -93,9 +107,9 @@ def locate(pipeline, shards: TarShards, usable, scans, rows_per_group: int):
     found = (
         pipeline
         | "Shards" >> beam.Create(range(len(shards.names)))
-        | "IndexShards" >> beam.ParDo(_IndexShard(shards)).with_output_types(tuple[str, tuple])
+        | "IndexShards" >> beam.ParDo(_IndexShard(shards)).with_output_types(tuple[str, _Fields])
     )
-    return (
+    located: beam.pvalue.DoOutputsTuple = (
         (rows, found)
         | "JoinByName" >> beam.CoGroupByKey()
         | "LocateImages"
@@ -103,6 +117,7 @@ def locate(pipeline, shards: TarShards, usable, scans, rows_per_group: int):
         .with_output_types(tuple[int, tuple[bytes, row_checks.Candidate]])
         .with_outputs(row_checks.REJECTED, row_checks.TALLY, main="hashed")
     )
+    return located
 
 
 def _by_name(rows: list[row_checks.Candidate]) -> Iterator[tuple[str, row_checks.Candidate]]:

@@ -10,7 +10,7 @@ import logging
 import posixpath
 import tarfile
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from age import storage
 from age.dataset import image_folder
@@ -108,7 +108,7 @@ def _problem(info: tarfile.TarInfo) -> str:
     return f"{kind} in a tar shard; only plain files are read"
 
 
-def _digest(path: str, file, info: tarfile.TarInfo) -> bytes:
+def _digest(path: str, file: BinaryIO, info: tarfile.TarInfo) -> bytes:
     digest, left = hashlib.sha256(), info.size
     file.seek(info.offset_data)
     while left:
@@ -120,7 +120,7 @@ def _digest(path: str, file, info: tarfile.TarInfo) -> bytes:
     return digest.digest()
 
 
-def _infos(path: str, file) -> Iterator[tarfile.TarInfo]:
+def _infos(path: str, file: BinaryIO) -> Iterator[tarfile.TarInfo]:
     def damaged(offset: int, what: str) -> BadInput:
         return BadInput(f"{path}: the tar shard has {what} at byte {offset}. Fetch it again.")
 
@@ -128,8 +128,8 @@ def _infos(path: str, file) -> Iterator[tarfile.TarInfo]:
     try:
         with tarfile.open(fileobj=file, mode="r:", encoding="utf-8", errors="surrogateescape") as archive:
             while info := archive.next():
-                # It would keep every one.
-                archive.members = []
+                # It would keep every one, in a list that typeshed does not know.
+                archive.members = []  # type: ignore[attr-defined]
                 if info.size < 0 or info.offset_data <= position:
                     raise damaged(info.offset, "a member that leads backwards")
                 position = info.offset_data
@@ -158,7 +158,7 @@ def members(path: str, shard: int) -> Iterator[tuple[str, Member]]:
         BadInput: it is no tar file, or not all of one.
         OSError: it can't be read.
     """
-    refused = collections.Counter()
+    refused: collections.Counter[str] = collections.Counter()
     with storage.open_binary(path) as file:
         for info in _infos(path, file):
             unsafe = image_folder.unsafe_reason(info.name)

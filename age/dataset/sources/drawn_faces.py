@@ -12,11 +12,12 @@ Lengths below are fractions of the image's side, with y pointing down.
 import dataclasses
 import math
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from PIL import Image, ImageDraw
 
 Colour = tuple[int, int, int]
+Point = tuple[float, float]
 
 GENDERS = ("female", "male")
 BACKDROPS = {
@@ -43,17 +44,22 @@ _LENS_FRAMES = ((40, 36, 36), (110, 70, 40), (150, 150, 156))
 _CIRCLE = [(math.cos(2 * math.pi * step / 28), math.sin(2 * math.pi * step / 28)) for step in range(28)]
 
 
+def _colour(channels: Iterable[int]) -> Colour:
+    red, green, blue = channels
+    return red, green, blue
+
+
 def _mix(first: Colour, second: Colour, share: float) -> Colour:
     """Returns the colour that is `share` (0-1) of the way from `first` to `second`."""
-    return tuple(round(a + (b - a) * share) for a, b in zip(first, second))
+    return _colour(round(a + (b - a) * share) for a, b in zip(first, second))
 
 
 def _shade(colour: Colour, factor: float) -> Colour:
-    return tuple(min(255, round(channel * factor)) for channel in colour)
+    return _colour(min(255, round(channel * factor)) for channel in colour)
 
 
 def _vary(rng: random.Random, colour: Colour, spread: int) -> Colour:
-    return tuple(min(255, max(0, channel + rng.randint(-spread, spread))) for channel in colour)
+    return _colour(min(255, max(0, channel + rng.randint(-spread, spread))) for channel in colour)
 
 
 def _ramp(value: float, start: float, end: float) -> float:
@@ -131,20 +137,20 @@ class _Canvas:
         self._sine = math.sin(turn) * zoom * self._side
         self._middle = ((0.5 + shift[0]) * self._side, (0.5 + shift[1]) * self._side)
 
-    def _place(self, points: Sequence[tuple[float, float]]):
+    def _place(self, points: Sequence[Point]) -> list[Point]:
         cosine, sine, (middle_x, middle_y) = self._cosine, self._sine, self._middle
         return [
             (middle_x + (x - 0.5) * cosine - (y - 0.5) * sine, middle_y + (x - 0.5) * sine + (y - 0.5) * cosine)
             for x, y in points
         ]
 
-    def polygon(self, points: Sequence[tuple[float, float]], colour: Colour) -> None:
+    def polygon(self, points: Sequence[Point], colour: Colour) -> None:
         self._draw.polygon(self._place(points), fill=colour)
 
     def ellipse(self, x: float, y: float, radius_x: float, radius_y: float, colour: Colour) -> None:
         self.polygon([(x + radius_x * cosine, y + radius_y * sine) for cosine, sine in _CIRCLE], colour)
 
-    def line(self, points: Sequence[tuple[float, float]], width: float, colour: Colour) -> None:
+    def line(self, points: Sequence[Point], width: float, colour: Colour) -> None:
         self._draw.line(self._place(points), fill=colour, width=max(1, round(width * self._side)), joint="curve")
 
     def arc(self, left: float, right: float, y: float, sag: float, width: float, colour: Colour) -> None:
@@ -172,7 +178,7 @@ class _Head:
     def middle(self) -> float:
         return (self.top + self.chin) / 2
 
-    def outline(self, grow: float = 1.0):
+    def outline(self, grow: float = 1.0) -> list[Point]:
         """Returns the head's outline, clockwise from its right; `grow` widens it about its middle."""
         half_height = (self.chin - self.top) / 2
         points = []

@@ -98,7 +98,8 @@ def import_utkface(source: str, destination: str) -> ImportSummary:
 def _files(source: str, destination: str) -> list[tuple[str, str]]:
     """Lists folder (relative to the source) and name of every file, in order, without what an import has written."""
     written = os.path.realpath(os.path.join(destination, dataset_folder.IMAGE_FOLDER))
-    found, seen = [], set()
+    found: list[tuple[str, str]] = []
+    seen = set()
     for folder, subfolders, names in os.walk(source, followlinks=True):
         real = os.path.realpath(folder)
         if real in seen or (real == written and folder != source):

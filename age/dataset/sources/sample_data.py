@@ -1,11 +1,13 @@
 """Writes the demo's data set: drawn faces with ages, in the pipeline's input form."""
 
 import csv
+import dataclasses
 import hashlib
 import io
 import json
 import os
 import random
+from typing import TypedDict
 
 from age import storage
 from age.dataset.sources import drawn_faces
@@ -20,8 +22,31 @@ MIN_AGE, MAX_AGE = 1, 90
 _VERSION = 1
 """Goes up whenever the same parameters give other files, so that an old set is not taken for a new one."""
 _JPEG_QUALITY = 90
-_ATTRIBUTES = ("gender", "backdrop")
 _NOT_A_NUMBER = "forty-two"
+
+
+@dataclasses.dataclass
+class _Row:
+    """A row of the set: what the label file says of a picture, and how that is drawn."""
+
+    file_name: str
+    real_age: str
+    gender: str
+    backdrop: str
+    age: int
+    drawn_as: int
+    missing: bool = False
+    cut_off: bool = False
+
+
+class _Marker(TypedDict):
+    """What `MARKER_FILE` says: the arguments that the set was drawn with, and what came of them."""
+
+    count: int
+    image_size: int
+    seed: int
+    version: int
+    labels_sha256: str
 
 
 def write_sample_data(directory: str, count: int = 1500, image_size: int = 64, seed: int = 0) -> None:
@@ -53,7 +78,7 @@ def write_sample_data(directory: str, count: int = 1500, image_size: int = 64, s
         raise BadInput(f"Sample images of {image_size} pixels can't be drawn; ask for 16 to 1024.")
     rows = _rows(count, seed)
     labels = _label_file(rows)
-    marker = {
+    marker: _Marker = {
         "count": count,
         "image_size": image_size,
         "seed": seed,
@@ -65,14 +90,14 @@ def write_sample_data(directory: str, count: int = 1500, image_size: int = 64, s
     os.makedirs(os.path.join(directory, IMAGE_FOLDER), exist_ok=True)
     storage.write_text(os.path.join(directory, MARKER_FILE), json.dumps(marker, indent=2) + "\n")
     for row in rows:
-        if not row["missing"]:
-            with open(os.path.join(directory, IMAGE_FOLDER, row["file_name"]), "wb") as file:
+        if not row.missing:
+            with open(os.path.join(directory, IMAGE_FOLDER, row.file_name), "wb") as file:
                 file.write(_image(row, image_size, seed))
     # Last: a directory with a label file is a complete set.
     storage.write_text(os.path.join(directory, features.LABEL_FILE), labels)
 
 
-def _is_written(directory: str, marker: dict) -> bool:
+def _is_written(directory: str, marker: _Marker) -> bool:
     """Whether the directory holds this very set already; raises BadInput when it holds something else."""
     if os.path.lexists(directory) and not os.path.isdir(directory):
         raise BadInput(f"{directory}: this is a file; name a directory for the sample data.")
@@ -102,22 +127,23 @@ def _is_written(directory: str, marker: dict) -> bool:
     return True
 
 
-def _read_marker(path: str):
+def _read_marker(path: str) -> object:
     """Returns what the marker file says, or None when there is none that can be read."""
     try:
         with open(path, encoding="utf-8") as file:
-            return json.load(file)
+            said: object = json.load(file)
+            return said
     except (FileNotFoundError, NotADirectoryError, ValueError):
         return None
 
 
-def _told(marker) -> str:
+def _told(marker: object) -> str:
     if not isinstance(marker, dict):
         return "none that can be read"
     return ", ".join(f"{name} {marker.get(name)}" for name in ("count", "image_size", "seed", "version"))
 
 
-def _rows(count: int, seed: int) -> list[dict]:
+def _rows(count: int, seed: int) -> list[_Row]:
     """Plans the set: one entry a row, with the faults dealt out."""
     rng = random.Random(f"rows {seed}")
     # Even coverage of all ages whatever the count, in random order.
@@ -127,45 +153,42 @@ def _rows(count: int, seed: int) -> list[dict]:
     rows = []
     for index, age in enumerate(ages):
         rows.append(
-            {
-                "file_name": f"face_{index:05}.jpg",
-                "real_age": str(age),
-                "gender": rng.choice(drawn_faces.GENDERS),
-                "backdrop": rng.choice(backdrops),
-                "age": age,
-                "drawn_as": index,
-                "missing": False,
-                "cut_off": False,
-            }
+            _Row(
+                file_name=f"face_{index:05}.jpg",
+                real_age=str(age),
+                gender=rng.choice(drawn_faces.GENDERS),
+                backdrop=rng.choice(backdrops),
+                age=age,
+                drawn_as=index,
+            )
         )
     faults = min(4, (count - 1) // 100)
     at = rng.sample(range(count), 5 if faults else 0)
     if faults >= 1:
-        rows[at[0]]["missing"] = True
+        rows[at[0]].missing = True
     if faults >= 2:
-        rows[at[1]]["real_age"] = _NOT_A_NUMBER
+        rows[at[1]].real_age = _NOT_A_NUMBER
     if faults >= 3:
-        rows[at[2]]["cut_off"] = True
+        rows[at[2]].cut_off = True
     if faults >= 4:
-        rows[at[3]] = {**rows[at[4]], "file_name": rows[at[3]]["file_name"]}
+        rows[at[3]] = dataclasses.replace(rows[at[4]], file_name=rows[at[3]].file_name)
     return rows
 
 
-def _label_file(rows: list[dict]) -> str:
+def _label_file(rows: list[_Row]) -> str:
     text = io.StringIO()
-    columns = (features.FILE_NAME_COLUMN, features.REAL_AGE_COLUMN, *_ATTRIBUTES)
-    writer = csv.DictWriter(text, columns, extrasaction="ignore", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow((features.FILE_NAME_COLUMN, features.REAL_AGE_COLUMN, "gender", "backdrop"))
+    writer.writerows((row.file_name, row.real_age, row.gender, row.backdrop) for row in rows)
     return text.getvalue()
 
 
-def _image(row: dict, image_size: int, seed: int) -> bytes:
+def _image(row: _Row, image_size: int, seed: int) -> bytes:
     """Draws one row's picture and returns its file's bytes."""
-    rng = random.Random(f"face {seed} {row['drawn_as']}")
+    rng = random.Random(f"face {seed} {row.drawn_as}")
     # Somebody of 40 is anything from just 40 to almost 41.
-    face = drawn_faces.draw_face(rng, row["age"] + rng.random(), row["gender"], row["backdrop"], image_size)
+    face = drawn_faces.draw_face(rng, row.age + rng.random(), row.gender, row.backdrop, image_size)
     encoded = io.BytesIO()
     face.save(encoded, "JPEG", quality=_JPEG_QUALITY)
     content = encoded.getvalue()
-    return content[: len(content) // 3] if row["cut_off"] else content
+    return content[: len(content) // 3] if row.cut_off else content
