@@ -3,6 +3,7 @@
 from typing import Any
 
 import keras
+import tensorflow as tf
 
 from age.model.settings import Augmentation
 
@@ -60,7 +61,7 @@ def augmenter(settings: Augmentation, seed: int) -> keras.Sequential:
     return keras.Sequential(layers or [keras.layers.Identity()], name="augmentation")
 
 
-def view(images, number: int, random_views: keras.Sequential, settings: Augmentation):
+def view(images: tf.Tensor, number: int, random_views: keras.Sequential, settings: Augmentation) -> tf.Tensor:
     """Returns view `number` of a batch: 0 the images, 1 their mirror images (where mirroring is on), then random ones.
 
     Args:

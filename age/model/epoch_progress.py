@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections.abc import Mapping
 
 import keras
 
@@ -10,24 +11,29 @@ from age import progress
 _SECONDS_BETWEEN_REPORTS = 0.2
 
 
+_Logs = Mapping[str, float] | None
+
+
 class EpochProgress(keras.callbacks.Callback):
     """Reports epochs and steps, and the errors of the last finished epoch, to `age.progress`."""
 
-    def on_train_begin(self, logs=None):
-        self._detail = None
-        self._best, self._best_epoch = math.inf, None
+    def on_train_begin(self, logs: _Logs = None) -> None:
+        self._detail: str | None = None
+        self._best = math.inf
+        self._best_epoch: int | None = None
         self._reported = 0.0
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: _Logs = None) -> None:
         self._doing = f"Training, epoch {epoch + 1} of {self.params['epochs']}"
         self._report(0)
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: _Logs = None) -> None:
         # The last step is left to the epoch's end, which comes with its errors.
         if time.monotonic() - self._reported > _SECONDS_BETWEEN_REPORTS and batch + 1 != self.params["steps"]:
             self._report(batch + 1)
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: _Logs = None) -> None:
+        logs = logs or {}
         validation = logs.get("val_mae", math.nan)
         errors = f"MAE {logs.get('mae', math.nan):.2f} years, validation MAE {validation:.2f}"
         self._detail = errors
@@ -37,10 +43,10 @@ class EpochProgress(keras.callbacks.Callback):
         best = f", best {self._best:.2f} in epoch {self._best_epoch}" if self._best_epoch else ""
         self._detail = f"epoch {epoch + 1}: {errors}{best}"
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: _Logs = None) -> None:
         if self._best_epoch:
             progress.conclude(f"best validation MAE {self._best:.2f} years, in epoch {self._best_epoch}")
 
-    def _report(self, steps: int):
+    def _report(self, steps: int) -> None:
         self._reported = time.monotonic()
         progress.report(self._doing, done=steps, total=self.params["steps"], unit="steps", detail=self._detail)

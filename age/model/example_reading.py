@@ -3,6 +3,7 @@
 import dataclasses
 
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 
 from age import image_decoding
@@ -26,9 +27,9 @@ class Labels:
         rank: int `[n]`; `rank[i]` is the place in this order of the i-th example as stored.
     """
 
-    sha256: np.ndarray
-    ages: np.ndarray
-    rank: np.ndarray
+    sha256: npt.NDArray[np.bytes_]
+    ages: npt.NDArray[np.float32]
+    rank: npt.NDArray[np.intp]
 
     def __len__(self) -> int:
         return len(self.ages)
@@ -53,7 +54,7 @@ def _records(file_patterns: list[str]) -> tf.data.Dataset:
     return _interleaved(tf.data.Dataset.from_tensor_slices(tf.constant(_paths(file_patterns), tf.string)))
 
 
-def _digests(hexadecimal: np.ndarray) -> np.ndarray:
+def _digests(hexadecimal: npt.NDArray[np.object_]) -> npt.NDArray[np.bytes_]:
     return np.frombuffer(bytes.fromhex(b"".join(hexadecimal).decode()), _DIGEST)
 
 
@@ -89,7 +90,7 @@ def decoded_images(file_patterns: list[str], image_size: int, batch_size: int) -
     """Returns batches of images as the network sees them, uint8 `[n, image_size, image_size, 3]`, in stored order."""
     wanted = {features.IMAGE_ENCODED: tf.io.FixedLenFeature([], tf.string)}
 
-    def decode(record):
+    def decode(record: tf.Tensor) -> tf.Tensor:
         return _decoded(tf.io.parse_single_example(record, wanted), image_size)
 
     return datasets.untuned(
@@ -126,7 +127,7 @@ def streamed_batches(
         window = min(count, max(batch_size, int(_SHUFFLED_BYTES / mean_bytes)))
         records = _interleaved(files.shuffle(len(paths), seed=shuffle_seed)).shuffle(window, seed=shuffle_seed)
 
-    def decode(record):
+    def decode(record: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         example = tf.io.parse_single_example(record, wanted)
         return tf.cast(_decoded(example, image_size), tf.float32), example[features.AGE]
 

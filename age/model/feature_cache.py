@@ -13,9 +13,11 @@ import os
 import shutil
 import time
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 from absl import logging
 
@@ -46,6 +48,10 @@ class Source:
     views: int
 
 
+Features = np.memmap[Any, np.dtype[np.float16 | np.uint8]]
+"""What is kept of a split, `[n, views, h, w, c]`: features, or images when nothing is frozen."""
+
+
 @dataclasses.dataclass(frozen=True)
 class CachedSplit:
     """A split whose features are on disk.
@@ -57,8 +63,8 @@ class CachedSplit:
         seconds: what that took.
     """
 
-    features: np.ndarray
-    ages: np.ndarray
+    features: Features
+    ages: npt.NDArray[np.float32]
     computed: bool
     seconds: float
 
@@ -72,7 +78,7 @@ def _key(stem_digest: str, settings: TrainerSettings, views: int, labels: exampl
         # Views beyond the mirror image depend on what varies and on the seed.
         "augmentation": settings.augmentation.model_dump() if views > 1 else None,
         "seed": settings.seed if views > 2 else None,
-        "examples": hashlib.sha256(labels.sha256).hexdigest(),
+        "examples": hashlib.sha256(labels.sha256.data).hexdigest(),
     }
     return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:24]
 
@@ -128,7 +134,7 @@ class _Array:
     """The shape and type of what is kept of a split."""
 
     shape: tuple[int, ...]
-    dtype: type
+    dtype: type[np.float16] | type[np.uint8]
 
     @property
     def nbytes(self) -> int:
@@ -153,7 +159,7 @@ def _compute(path: str, stem: keras.Model | None, settings: TrainerSettings, sou
     for images in example_reading.decoded_images(source.file_patterns, settings.image_size, _COMPUTE_BATCH):
         ranks = labels.rank[done : done + len(images)]
         for number in range(views):
-            if stem is None:
+            if forward is None:
                 array[ranks, number] = images.numpy()
             else:
                 seen = augmentation.view(tf.cast(images, tf.float32), number, random_views, settings.augmentation)

@@ -1,19 +1,24 @@
 """Feeds the trainable tail from the feature cache."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 
 from age.model import datasets
-from age.model.feature_cache import CachedSplit
+from age.model.feature_cache import CachedSplit, Features
 
 _WINDOW_BYTES = 2**30
 _BLOCK_BYTES = 4 * 2**20
 
+_Rows = npt.NDArray[np.int64]
+_Batches = Iterator[tuple[_Rows, _Rows]]
+"""The rows of each batch, and the view of each row."""
 
-def _shuffled(count: int, row_bytes: int, random: np.random.Generator) -> Iterator[np.ndarray]:
+
+def _shuffled(count: int, row_bytes: int, random: np.random.Generator) -> Iterator[_Rows]:
     """Yields the rows of an epoch, window by window, each in random order.
 
     What fits one window is shuffled as a whole. More than that is drawn as random blocks of neighbouring rows, so that a
@@ -32,9 +37,9 @@ def _shuffled(count: int, row_bytes: int, random: np.random.Generator) -> Iterat
         yield random.permutation(rows[rows < count])
 
 
-def _read_ahead(features: np.memmap, rows: np.ndarray) -> None:
+def _read_ahead(features: Features, rows: _Rows) -> None:
     """Asks the system to read rows from the disk, in long pieces, while others are used."""
-    if not hasattr(os, "posix_fadvise"):
+    if features.filename is None or not hasattr(os, "posix_fadvise"):
         return
     row_bytes = features[:1].nbytes
     ordered = np.sort(rows)
@@ -44,19 +49,20 @@ def _read_ahead(features: np.memmap, rows: np.ndarray) -> None:
             os.posix_fadvise(file.fileno(), start, len(piece) * row_bytes, os.POSIX_FADV_WILLNEED)
 
 
-def _order(features: np.memmap, random: np.random.Generator) -> Iterator[np.ndarray]:
+def _order(features: Features, random: np.random.Generator) -> Iterator[_Rows]:
     """Yields the rows of an epoch in pieces, reading one window ahead."""
-    current = None
+    current: _Rows | None = None
     for following in _shuffled(len(features), features[:1].nbytes, random):
         _read_ahead(features, following)
         if current is not None:
             yield current
         current = following
-    yield current
+    if current is not None:
+        yield current
 
 
-def _in_batches(pieces: Iterator[np.ndarray], batch_size: int) -> Iterator[np.ndarray]:
-    left = np.empty(0, np.int64)
+def _in_batches(pieces: Iterator[_Rows], batch_size: int) -> Iterator[_Rows]:
+    left: _Rows = np.empty(0, np.int64)
     for piece in pieces:
         rows = np.concatenate([left, piece])
         whole = len(rows) - len(rows) % batch_size
@@ -66,10 +72,10 @@ def _in_batches(pieces: Iterator[np.ndarray], batch_size: int) -> Iterator[np.nd
         yield left
 
 
-def _dataset(split: CachedSplit, batches, steps: int) -> tf.data.Dataset:
+def _dataset(split: CachedSplit, batches: Callable[[], _Batches], steps: int) -> tf.data.Dataset:
     shape, dtype = split.features.shape[2:], tf.as_dtype(split.features.dtype)
 
-    def generate():
+    def generate() -> Iterator[tuple[npt.NDArray[np.float16 | np.uint8], npt.NDArray[np.float32]]]:
         for rows, views in batches():
             yield split.features[rows, views], split.ages[rows]
 
@@ -95,7 +101,7 @@ def training_batches(split: CachedSplit, batch_size: int, seed: int) -> tf.data.
     count, views = split.features.shape[:2]
     random = np.random.default_rng(seed)
 
-    def batches():
+    def batches() -> _Batches:
         for rows in _in_batches(_order(split.features, random), batch_size):
             rows = np.sort(rows)
             yield rows, random.integers(views, size=len(rows))
@@ -107,7 +113,7 @@ def validation_batches(split: CachedSplit, batch_size: int) -> tf.data.Dataset:
     """Returns batches of the images as they are (view 0), in a fixed order."""
     count = len(split.ages)
 
-    def batches():
+    def batches() -> _Batches:
         for start in range(0, count, batch_size):
             rows = np.arange(start, min(start + batch_size, count))
             yield rows, np.zeros_like(rows)

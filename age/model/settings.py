@@ -135,4 +135,4 @@ class TrainerInputs(pydantic.BaseModel):
     settings: TrainerSettings
     feature_cache_dir: str
     weights_digest: str | None = None
-    provenance: dict = {}
+    provenance: dict[str, object] = {}

@@ -6,12 +6,12 @@ _WIDTHS = (16, 32, 64)
 _BLOCKS = 3
 
 
-def _convolution(x, width: int, name: str, kernel: int = 3, stride: int = 1):
+def _convolution(x: keras.KerasTensor, width: int, name: str, kernel: int = 3, stride: int = 1) -> keras.KerasTensor:
     x = keras.layers.Conv2D(width, kernel, strides=stride, padding="same", use_bias=False, name=f"{name}_conv")(x)
     return keras.layers.BatchNormalization(name=f"{name}_bn")(x)
 
 
-def _block(x, width: int, stride: int, name: str):
+def _block(x: keras.KerasTensor, width: int, stride: int, name: str) -> keras.KerasTensor:
     branch = keras.layers.ReLU(name=f"{name}_1_relu")(_convolution(x, width, f"{name}_1", stride=stride))
     branch = _convolution(branch, width, f"{name}_2")
     if stride > 1:
@@ -20,7 +20,7 @@ def _block(x, width: int, stride: int, name: str):
     return keras.layers.ReLU(name=f"{name}_out")(x)
 
 
-def resnet20(input_shape) -> keras.Model:
+def resnet20(input_shape: tuple[int, int, int]) -> keras.Model:
     """Returns the ResNet-20 of He et al., 2016, Deep Residual Learning for Image Recognition, 4.2, without its top.
 
     Shortcuts that change the shape are 1x1 convolutions (their option B).
