@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 
 import numpy as np
+import numpy.typing as npt
 
 from schemas.verdict import AgeStatistics, Histogram
 
@@ -20,8 +21,8 @@ class AgeCounts:
         counts: int64[k], how many rows have that age.
     """
 
-    ages: np.ndarray
-    counts: np.ndarray
+    ages: npt.NDArray[np.float64]
+    counts: npt.NDArray[np.int64]
 
     @classmethod
     def from_mapping(cls, counts: Mapping[str, int]) -> "AgeCounts":
@@ -42,7 +43,7 @@ class AgeCounts:
         return float(self.ages @ self.counts) / self.total
 
 
-def bin_edges(several: Iterable[AgeCounts]) -> np.ndarray:
+def bin_edges(several: Iterable[AgeCounts]) -> npt.NDArray[np.float64]:
     """Returns the edges of bins that hold all ages of several sets, so that their histograms can be compared."""
     ages = np.concatenate([np.zeros(1), *(one.ages for one in several)])
     first, last = (int(bound // BIN_WIDTH) for bound in (ages.min(), ages.max()))
@@ -58,7 +59,7 @@ def _quantile(counted: AgeCounts, share: float) -> float:
     return float(low + (high - low) * (place - below))
 
 
-def describe(counted: AgeCounts, edges: np.ndarray) -> AgeStatistics:
+def describe(counted: AgeCounts, edges: npt.NDArray[np.float64]) -> AgeStatistics:
     """Returns the statistics of one set of ages; what so few rows can't tell is None.
 
     Args:

@@ -2,10 +2,9 @@
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
 
 import tensorflow_data_validation as tfdv
-from tensorflow_metadata.proto.v0 import anomalies_pb2
+from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
 
 from age.dataset import anomalies_in_words
 from schemas import features
@@ -39,16 +38,24 @@ class Findings:
     anomalies: list[str]
 
 
+_Statistics = Mapping[str, statistics_pb2.DatasetFeatureStatisticsList]
+"""The statistics of each split."""
+
+
 def check(
-    counts: RowCounts, statistics: Mapping[str, Any], anomalies: Mapping[str, Any], schema: Any, max_reject_fraction: float
+    counts: RowCounts,
+    statistics: _Statistics,
+    anomalies: Mapping[str, anomalies_pb2.Anomalies],
+    schema: schema_pb2.Schema,
+    max_reject_fraction: float,
 ) -> Findings:
     """Judges the data of a run.
 
     Args:
         counts: what became of the rows.
-        statistics: of each split, a `DatasetFeatureStatisticsList` proto.
-        anomalies: of each split, what TFDV found against the schema, an `Anomalies` proto.
-        schema: the `Schema` proto.
+        statistics: of each split.
+        anomalies: of each split, what TFDV found against the schema.
+        schema: what the data shall be like.
         max_reject_fraction: share of rows that may be rejected, 0 to 1.
     """
     empty = [split for split in statistics if not counts.splits.get(split)]
@@ -88,12 +95,12 @@ def _too_many_rejects(counts: RowCounts, max_reject_fraction: float) -> list[str
     return sentences
 
 
-def split_sizes(statistics: Mapping[str, Any]) -> dict[str, int]:
+def split_sizes(statistics: _Statistics) -> dict[str, int]:
     """Returns the number of examples of each split, from its statistics."""
     return {split: proto.datasets[0].num_examples if proto.datasets else 0 for split, proto in statistics.items()}
 
 
-def _skews(statistics: Mapping[str, Any], schema: Any) -> list[str]:
+def _skews(statistics: _Statistics, schema: schema_pb2.Schema) -> list[str]:
     """Compares every other split with the training split, by the schema's skew comparators."""
     sizes = split_sizes(statistics)
     if sizes.get(features.TRAIN, 0) < MIN_EXAMPLES_FOR_SKEW:

@@ -3,6 +3,7 @@
 import dataclasses
 
 import tensorflow_model_analysis as tfma
+from tensorflow_model_analysis.proto import metrics_for_slice_pb2, validation_result_pb2
 
 from age.evaluation import age_metrics
 from schemas import features
@@ -16,6 +17,9 @@ _NAMES = {
     age_metrics.EXAMPLE_COUNT: "example_count",
 }
 _BASELINE = "baseline"
+
+_Where = tuple[str, str] | None
+"""Feature and value of a slice; None for the whole split."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,14 +41,13 @@ class EvaluationResult:
     reasons: list[str]
 
 
-def _value(metric_value) -> float:
+def _value(metric_value: metrics_for_slice_pb2.MetricValue) -> float:
     kind = metric_value.WhichOneof("type")
     value = getattr(metric_value, kind)
     return float(value.value if hasattr(value, "value") else value)
 
 
-def _slice_of(slice_key):
-    """Returns `(feature, value)` of a slice with one feature, or None for the whole split."""
+def _slice_of(slice_key: metrics_for_slice_pb2.SliceKey) -> _Where:
     if not slice_key.single_slice_keys:
         return None
     single = slice_key.single_slice_keys[0]
@@ -52,12 +55,14 @@ def _slice_of(slice_key):
     return single.column, value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
 
-def _slice_order(entry: Slice):
+def _slice_order(entry: Slice) -> tuple[bool, str, int, str]:
     start = entry.value.split("-")[0]
     return entry.feature != features.AGE_DECADE, entry.feature, int(start) if start.isdigit() else 0, entry.value
 
 
-def _sentence(failure, where, champion_metrics: Metrics | None, count: int) -> str:
+def _sentence(
+    failure: validation_result_pb2.ValidationFailure, where: _Where, champion_metrics: Metrics | None, count: int
+) -> str:
     name, value = failure.metric_key.name, _value(failure.metric_value)
     subject = "" if where is None else f" of the slice {where[0]}={where[1] or '(blank)'}"
     threshold = failure.metric_threshold
@@ -81,10 +86,10 @@ def _sentence(failure, where, champion_metrics: Metrics | None, count: int) -> s
     )
 
 
-def _measured(evaluation_dir: str) -> tuple[dict, dict]:
-    """Returns the metrics of the candidate by slice (None: the whole split), and those of the baseline on the whole split."""
-    by_slice: dict = {}
-    of_baseline: dict = {}
+def _measured(evaluation_dir: str) -> tuple[dict[_Where, dict[str, float]], dict[str, float]]:
+    """Returns the metrics of the candidate by slice, and those of the baseline on the whole split."""
+    by_slice: dict[_Where, dict[str, float]] = {}
+    of_baseline: dict[str, float] = {}
     for measured in tfma.load_metrics(evaluation_dir):
         where = _slice_of(measured.slice_key)
         metrics = by_slice.setdefault(where, {})
@@ -105,12 +110,12 @@ def _measured(evaluation_dir: str) -> tuple[dict, dict]:
 def read(evaluation_dir: str) -> EvaluationResult:
     """Reads the evaluation that TFMA wrote into `evaluation_dir`."""
     by_slice, of_baseline = _measured(evaluation_dir)
-    champion = Metrics(**of_baseline) if of_baseline else None
+    champion = Metrics.model_validate(of_baseline) if of_baseline else None
     validation = tfma.load_validation_result(evaluation_dir)
-    reasons = []
+    reasons: list[str] = []
     for per_slice in validation.metric_validations_per_slice:
         where = _slice_of(per_slice.slice_key)
-        count = by_slice.get(where, {}).get("example_count", 0)
+        count = int(by_slice.get(where, {}).get("example_count", 0))
         reasons.extend(_sentence(failure, where, champion, count) for failure in per_slice.failures)
     for missing in validation.missing_slices:
         named = ", ".join(f"{key}={value}" for key, value in missing.feature_values.items())
@@ -118,10 +123,13 @@ def read(evaluation_dir: str) -> EvaluationResult:
             f"The test split has no slice {named}, for which evaluator.slice_ceilings sets a ceiling. Mend the name or give "
             "more photographs."
         )
-    overall = by_slice.pop(None)
-    slices = [Slice(feature=feature, value=value, **metrics) for (feature, value), metrics in by_slice.items()]
+    slices = [
+        Slice.model_validate({"feature": where[0], "value": where[1], **metrics})
+        for where, metrics in by_slice.items()
+        if where is not None
+    ]
     return EvaluationResult(
-        metrics=Metrics(**overall),
+        metrics=Metrics.model_validate(by_slice[None]),
         champion_metrics=champion,
         slices=sorted(slices, key=_slice_order),
         validation_ok=validation.validation_ok,

@@ -1,6 +1,7 @@
 """What the predictions of the test photographs say beyond TFMA's metrics: how sure the MAE is, and where it is worst."""
 
 import numpy as np
+import numpy.typing as npt
 
 from age.evaluation.predictions_file import Predictions
 from schemas import features
@@ -16,7 +17,7 @@ BOOTSTRAP = "percentile bootstrap"
 NORMAL = "normal approximation"
 
 
-def mae_interval(errors: np.ndarray) -> Interval | None:
+def mae_interval(errors: npt.NDArray[np.float64]) -> Interval | None:
     """Returns a confidence interval of the mean absolute error.
 
     Up to 50,000 photographs it is the percentile bootstrap (Efron and Tibshirani, An Introduction to the Bootstrap, 1993,
@@ -43,7 +44,7 @@ def mae_interval(errors: np.ndarray) -> Interval | None:
     return Interval(low=float(low), high=float(high), confidence=CONFIDENCE, resamples=resamples, method=method)
 
 
-def _resampled_means(values: np.ndarray) -> np.ndarray:
+def _resampled_means(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Returns the means of RESAMPLES draws of n values with replacement; memory does not grow with n times that."""
     random = np.random.default_rng(_SEED)
     at_once = max(1, _DRAWS_AT_ONCE // len(values))
@@ -70,7 +71,7 @@ class SliceErrors:
         self._decades = [features.age_decade(10 * decade) for decade in decades]
         self.errors = predictions.predicted_age - predictions.real_age
 
-    def of(self, feature: str, value: str) -> np.ndarray:
+    def of(self, feature: str, value: str) -> npt.NDArray[np.float64]:
         """Returns the errors (years) of the photographs whose `feature` is `value`, such as `age_decade`, `20-29`."""
         if feature == features.AGE_DECADE:
             values, codes = self._decades, self._decade_codes
