@@ -1,11 +1,18 @@
 """The charts of the report, each as an `<svg>` element; all ages and errors are in years."""
 
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
 import numpy as np
+import numpy.typing as npt
 
 from age.reporting import error_curves, svg
 from age.reporting.untrusted_text import plain
 from schemas import features
 from schemas.verdict import Histogram, Interval, Metrics, Slice
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 MAX_POINTS = 2000
 """Points of the scatter; more would be one blot, and the page too large."""
@@ -16,11 +23,11 @@ _LABEL_CHARACTERS = 18
 _SLICES_LEFT, _SLICES_RIGHT, _ABOVE, _BELOW = 0.29, 0.78, 0.3, 0.5
 
 
-def _number(count: int) -> str:
-    return f"{count:,}"
+def _number(count: int | None) -> str:
+    return "unknown" if count is None else f"{count:,}"
 
 
-def _rows_below_each_other(axes, labels: list[str]) -> None:
+def _rows_below_each_other(axes: "Axes", labels: list[str]) -> None:
     axes.set_yticks(range(len(labels)), labels)
     axes.set_ylim(len(labels) - 0.4, -0.6)
     axes.tick_params(axis="y", length=0)
@@ -29,7 +36,8 @@ def _rows_below_each_other(axes, labels: list[str]) -> None:
 
 
 def mae_in_context(
-    metrics: Metrics,
+    mae: float,
+    interval: Interval | None,
     max_mae: float | None,
     champion: tuple[int, float] | None,
     mean_age_mae: float | None,
@@ -37,15 +45,16 @@ def mae_in_context(
     """Draws the MAE with its interval against what is allowed, the champion's, and that of always saying the mean age.
 
     Args:
-        metrics: of the candidate; its MAE is a number.
+        mae: of the candidate, years.
+        interval: its confidence interval.
         max_mae: the largest that is allowed, years.
         champion: version and MAE.
         mean_age_mae: of always saying the mean age, years.
     """
-    rows = [("this model", metrics.mae, metrics.mae_interval)]
+    rows = [("this model", mae, interval)]
     if champion:
-        version, mae = champion
-        rows.append((f"version {version}, served", mae, None))
+        version, mae_of_champion = champion
+        rows.append((f"version {version}, served", mae_of_champion, None))
     if mean_age_mae is not None:
         rows.append(("always the mean age", mean_age_mae, None))
     label = "MAE in years: " + "; ".join(f"{name} {mae:.2f}" for name, mae, _ in rows)
@@ -68,13 +77,13 @@ def mae_in_context(
             _allowed(axes, max_mae)
             axes.set_title(f"┆ at most {max_mae:g} allowed", color=svg.SECOND)
         axes.set_xlim(0, 1.12 * max(largest, max_mae or 0))
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.locator_params(axis="x", integer=True)
         _rows_below_each_other(axes, [name for name, _, _ in rows])
         axes.set_xlabel("mean absolute error, years")
     return chart.svg
 
 
-def _mae_with_interval(axes, place: int, mae: float, interval: Interval | None, small: bool) -> None:
+def _mae_with_interval(axes: "Axes", place: int, mae: float, interval: Interval | None, small: bool) -> None:
     if interval:
         axes.plot([interval.low, interval.high], [place, place], color=svg.FIRST, linewidth=2, solid_capstyle="butt")
     axes.plot(
@@ -89,7 +98,7 @@ def _mae_with_interval(axes, place: int, mae: float, interval: Interval | None, 
     )
 
 
-def _allowed(axes, max_mae: float) -> None:
+def _allowed(axes: "Axes", max_mae: float) -> None:
     axes.axvline(max_mae, color=svg.SECOND, linewidth=1.5, linestyle=(0, (2, 2)))
 
 
@@ -100,14 +109,14 @@ def largest_of_slices(slices: list[Slice], metrics: Metrics) -> float:
     return 1.05 * max(ends)
 
 
-def mae_by_slice(slices: list[Slice], metrics: Metrics, largest: float, name: str) -> str:
+def mae_by_slice(slices: list[Slice], mae: float, largest: float, name: str) -> str:
     """Draws the MAE of each slice of a feature, with its interval and number of photographs.
 
     A small slice is drawn hollow, without an interval.
 
     Args:
         slices: of the verdict, one feature.
-        metrics: of the whole test split.
+        mae: of the whole test split, years.
         largest: end of the scale.
         name: of the drawing.
     """
@@ -118,7 +127,7 @@ def mae_by_slice(slices: list[Slice], metrics: Metrics, largest: float, name: st
     with svg.drawing(name, label, height, layout=None) as chart:
         axes = chart.figure.subplots()
         chart.figure.subplots_adjust(_SLICES_LEFT, _BELOW / height, _SLICES_RIGHT, 1 - _ABOVE / height)
-        axes.axvline(metrics.mae, color=svg.MUTED, linewidth=1.2)
+        axes.axvline(mae, color=svg.MUTED, linewidth=1.2)
         for place, entry in enumerate(slices):
             if entry.mae is not None:
                 _mae_with_interval(axes, place, entry.mae, entry.mae_interval, entry.small)
@@ -131,12 +140,12 @@ def mae_by_slice(slices: list[Slice], metrics: Metrics, largest: float, name: st
             )
         axes.set_xlim(0, largest)
         _rows_below_each_other(axes, [plain(entry.value or "(blank)", _LABEL_CHARACTERS) for entry in slices])
-        axes.set_title(f"│ whole test split: {metrics.mae:.2f}", color=svg.MUTED)
+        axes.set_title(f"│ whole test split: {mae:.2f}", color=svg.MUTED)
         axes.set_xlabel("mean absolute error, years")
     return chart.svg
 
 
-def predicted_against_real(real_age: np.ndarray, predicted_age: np.ndarray) -> str:
+def predicted_against_real(real_age: npt.NDArray[np.float64], predicted_age: npt.NDArray[np.float64]) -> str:
     """Draws predicted against real age with the line on which both are equal; a random `MAX_POINTS` of them at most."""
     chosen = np.arange(len(real_age))
     if len(chosen) > MAX_POINTS:
@@ -175,7 +184,7 @@ def error_distribution(histogram: error_curves.Histogram, bias: float) -> str:
         axes.axvline(bias, color=svg.SECOND, linewidth=1.5, linestyle=(0, (4, 2)))
         axes.set_title(f"┆ mean error {bias:+.2f} years", color=svg.SECOND)
         axes.set_ylim(bottom=0)
-        axes.yaxis.get_major_locator().set_params(integer=True)
+        axes.locator_params(axis="y", integer=True)
         axes.grid(axis="x", visible=False)
         axes.set_xlabel("predicted minus real age, years")
         axes.set_ylabel("photographs")
@@ -201,7 +210,7 @@ def cumulative_score(score: error_curves.CumulativeScore) -> str:
     return chart.svg
 
 
-def training_curves(history: dict[str, list[float]], best_epoch: int | None) -> str:
+def training_curves(history: Mapping[str, Sequence[float | None]], best_epoch: int | None) -> str:
     """Draws the MAE on training and validation split after each epoch, and marks the best epoch."""
     epochs = range(1, len(history["val_mae"]) + 1)
     with svg.drawing("training", "MAE by epoch on the training and validation split", 3.1) as chart:
@@ -209,18 +218,28 @@ def training_curves(history: dict[str, list[float]], best_epoch: int | None) -> 
         if best_epoch:
             axes.axvline(best_epoch, color=svg.MUTED, linewidth=1.2)
             axes.set_title(f"│ best epoch: {best_epoch}", color=svg.MUTED)
-        axes.plot(epochs, history["mae"], color=svg.SECOND, marker="s", markersize=4, linestyle="--", label="training")
-        axes.plot(epochs, history["val_mae"], color=svg.FIRST, marker="o", markersize=4.5, label="validation")
+        axes.plot(
+            epochs,
+            np.asarray(history["mae"], float),
+            color=svg.SECOND,
+            marker="s",
+            markersize=4,
+            linestyle="--",
+            label="training",
+        )
+        axes.plot(
+            epochs, np.asarray(history["val_mae"], float), color=svg.FIRST, marker="o", markersize=4.5, label="validation"
+        )
         axes.set_ylim(bottom=0)
         axes.set_xlim(0.5, len(epochs) + 0.5)
-        axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
+        axes.locator_params(axis="x", integer=True, min_n_ticks=1)
         axes.set_xlabel("epoch")
         axes.set_ylabel("mean absolute error, years")
         axes.legend(loc="lower left", ncols=2)
     return chart.svg
 
 
-def histograms_by_split(histograms: dict[str, Histogram], quantity: str, name: str) -> str:
+def histograms_by_split(histograms: Mapping[str, Histogram], quantity: str, name: str) -> str:
     """Draws histograms of the splits below each other on one scale: splits differ in size, so in per cent of each.
 
     Args:

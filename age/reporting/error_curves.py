@@ -4,6 +4,7 @@ import dataclasses
 import math
 
 import numpy as np
+import numpy.typing as npt
 
 _NARROWEST_BIN = 2
 _MOST_BINS = 60
@@ -19,11 +20,11 @@ class Histogram:
         counts: int[n].
     """
 
-    edges: np.ndarray
-    counts: np.ndarray
+    edges: npt.NDArray[np.float64]
+    counts: npt.NDArray[np.int64]
 
 
-def error_histogram(errors: np.ndarray) -> Histogram:
+def error_histogram(errors: npt.NDArray[np.float64]) -> Histogram:
     """Counts errors (predicted minus real age, years) in bins of whole years, one edge at zero, at most 60 bins."""
     low, high = min(errors.min(), 0), max(errors.max(), 0)
     width = max(_NARROWEST_BIN, math.ceil((high - low) / (_MOST_BINS - 2)))
@@ -46,7 +47,7 @@ class CumulativeScore:
     shares: list[float]
 
 
-def cumulative_score(errors: np.ndarray) -> CumulativeScore:
+def cumulative_score(errors: npt.NDArray[np.float64]) -> CumulativeScore:
     """Returns the cumulative score of errors in years, for tolerances of 0 to 20 years."""
     absolute = np.sort(np.abs(errors))
     years = list(range(_LARGEST_TOLERANCE + 1))

@@ -2,6 +2,7 @@
 
 import csv
 import os
+from collections.abc import Callable
 from typing import Any
 
 import jinja2
@@ -49,14 +50,18 @@ def _bytes(number: float) -> str:
     return f"{number / 1e6:,.0f} MB" if number >= 1e6 else f"{number / 1e3:,.0f} kB"
 
 
-_ENVIRONMENT_FILTERS = {
+def _short(text: object, limit: int = 60) -> str:
+    return plain(str(text), limit)
+
+
+_ENVIRONMENT_FILTERS: dict[str, Callable[..., str]] = {
     "years": headline.years,
     "signed": _signed,
     "percent": _percent,
     "count": _count,
     "duration": _duration,
     "bytes": _bytes,
-    "short": lambda text, limit=60: plain(str(text), limit),
+    "short": _short,
 }
 
 
@@ -85,7 +90,7 @@ def _by_feature(slices: list[Slice]) -> dict[str, list[Slice]]:
     return grouped
 
 
-def _read_predictions(path: str | None):
+def _read_predictions(path: str | None) -> tuple[predictions.Predictions | None, str | None]:
     """Returns the predictions, None where there are none, and what to say when they should be there and are not."""
     if not path:
         return None, None
@@ -100,12 +105,16 @@ def _charts(verdict: Verdict, predicted: predictions.Predictions | None) -> dict
     metrics, training, data = verdict.metrics, verdict.training, verdict.data
     if metrics and metrics.mae is not None:
         drawn["context"] = charts.mae_in_context(
-            metrics, verdict.thresholds.max_mae, headline.compared_champion(verdict), verdict.mean_age_mae
+            metrics.mae,
+            metrics.mae_interval,
+            verdict.thresholds.max_mae,
+            headline.compared_champion(verdict),
+            verdict.mean_age_mae,
         )
         largest = charts.largest_of_slices(verdict.slices, metrics)
         for place, (feature, slices) in enumerate(_by_feature(verdict.slices).items()):
             if place <= _MAX_CHARTED_ATTRIBUTES:
-                drawn["slices"][feature] = charts.mae_by_slice(slices, metrics, largest, f"slices{place}")
+                drawn["slices"][feature] = charts.mae_by_slice(slices, metrics.mae, largest, f"slices{place}")
     if predicted and len(predicted.real_age):
         drawn["scatter"] = charts.predicted_against_real(predicted.real_age, predicted.predicted_age)
         histogram = error_curves.error_histogram(predicted.errors)
@@ -133,7 +142,7 @@ def _charts(verdict: Verdict, predicted: predictions.Predictions | None) -> dict
 def _faces(verdict: Verdict, predicted: predictions.Predictions | None) -> dict[str, Any]:
     """Returns the thumbnails, or why there are none."""
     allowed = verdict.setting("report.faces") is True
-    nothing = {"allowed": allowed, "problem": None, "by_sha256": {}, "across_ages": []}
+    nothing: dict[str, Any] = {"allowed": allowed, "problem": None, "by_sha256": {}, "across_ages": []}
     if not allowed or not verdict.paths.examples:
         return nothing
     wanted = {row.sha256 for row in (*predicted.worst, *predicted.sample)} if predicted else set()

@@ -5,6 +5,7 @@ import dataclasses
 import random
 
 import numpy as np
+import numpy.typing as npt
 
 from age.evaluation import predictions_file
 
@@ -25,14 +26,14 @@ class Predictions:
         sample: up to `SAMPLE` rows drawn at random with a fixed seed.
     """
 
-    real_age: np.ndarray
-    predicted_age: np.ndarray
+    real_age: npt.NDArray[np.float64]
+    predicted_age: npt.NDArray[np.float64]
     unanswered: int
     worst: list[predictions_file.Row]
     sample: list[predictions_file.Row]
 
     @property
-    def errors(self) -> np.ndarray:
+    def errors(self) -> npt.NDArray[np.float64]:
         """Predicted minus real age, float64[n], years."""
         return self.predicted_age - self.real_age
 

@@ -6,6 +6,10 @@ import re
 import warnings
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 # Colours that stand for the page's own, so that one drawing serves light, dark and print.
 INK = "#010101"
@@ -71,13 +75,13 @@ class Drawing:
         svg: the `<svg>` element as text, once the context of `drawing` has ended.
     """
 
-    def __init__(self, figure):
+    def __init__(self, figure: "Figure"):
         self.figure = figure
         self.svg = ""
 
 
 @contextlib.contextmanager
-def drawing(name: str, label: str, height: float, layout: str | None = "constrained") -> Iterator[Drawing]:
+def drawing(name: str, label: str, height: float, layout: Literal["constrained"] | None = "constrained") -> Iterator[Drawing]:
     """Gives a figure to draw on, and turns it into SVG in the end.
 
         with drawing("errors", "Distribution of errors", 3) as chart:
@@ -102,7 +106,7 @@ def drawing(name: str, label: str, height: float, layout: str | None = "constrai
         backend_svg.FigureCanvasSVG(figure)
         drawn = Drawing(figure)
         yield drawn
-        for artist in figure.findobj(lambda artist: artist.get_gid()):
+        for artist in figure.findobj(lambda artist: artist.get_gid() is not None):
             artist.set_gid(f"{name}-{artist.get_gid()}")
         written = io.BytesIO()
         figure.savefig(written, format="svg", transparent=True, metadata={"Date": None, "Title": label})
@@ -112,13 +116,15 @@ def drawing(name: str, label: str, height: float, layout: str | None = "constrai
 def _for_the_page(content: bytes, label: str) -> str:
     """Returns matplotlib's file as an element: no prologue, metadata or style sheet; no numbered ids; the page's colours."""
     root = ElementTree.fromstring(content)
-    root.remove(root.find(f"{_SVG}metadata"))
-    # Its only entry is a style sheet, which would hold for the whole page.
-    root.remove(root.find(f"{_SVG}defs"))
+    # The first definition is a style sheet, which would hold for the whole page.
+    for name in ("metadata", "defs"):
+        unwanted = root.find(f"{_SVG}{name}")
+        if unwanted is not None:
+            root.remove(unwanted)
     for element in root.iter():
         if _NUMBERED.fullmatch(element.get("id", "")):
             del element.attrib["id"]
         if "style" in element.attrib:
-            element.set("style", _COLOUR.sub(lambda match: _VARIABLES[match.group()], element.get("style")))
+            element.set("style", _COLOUR.sub(lambda match: _VARIABLES[match.group()], element.attrib["style"]))
     root.attrib.update({"role": "img", "class": "chart", "aria-label": label})
     return ElementTree.tostring(root, encoding="unicode")

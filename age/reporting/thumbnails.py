@@ -3,10 +3,14 @@
 import base64
 import dataclasses
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING
 
 from age import storage
 from schemas import features
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 SIDE = 96
 """Side of a thumbnail, pixels; as JPEG it takes about 3 kB."""
@@ -45,18 +49,24 @@ class Thumbnails:
     across_ages: list[Face]
 
 
-def _cutter() -> Callable:
-    """Returns the function from an example's features to its thumbnail, a `data:` address; empty for what is no photograph."""
+_Features = Mapping[str, "tf.train.Feature"]
+"""The features of an example, by name."""
+
+_Cut = Callable[[_Features], str]
+"""Makes an example's thumbnail, a `data:` address; empty for what is no photograph."""
+
+
+def _cutter() -> _Cut:
     import tensorflow as tf
 
     from age import image_decoding
 
     # The decoder has no control flow of Python's: rewriting it would take longer than a report's thumbnails.
     @tf.function(input_signature=[tf.TensorSpec([], tf.string)], autograph=False)
-    def thumbnail(encoded):
+    def thumbnail(encoded: tf.Tensor) -> tf.Tensor:
         return tf.io.encode_jpeg(image_decoding.decode_to_square(encoded, SIDE), quality=_QUALITY, optimize_size=True)
 
-    def cut_one(example) -> str:
+    def cut_one(example: _Features) -> str:
         try:
             jpeg = thumbnail(example[features.IMAGE_ENCODED].bytes_list.value[0]).numpy()
         except tf.errors.InvalidArgumentError:
@@ -71,7 +81,7 @@ def _split_files(examples: str, split: str) -> list[str]:
     return [storage.join(directory, name) for name in storage.list_directory(directory)]
 
 
-def _records(examples: str, split: str) -> Iterator[dict]:
+def _records(examples: str, split: str) -> Iterator[_Features]:
     """Yields the features of each example of a split."""
     import tensorflow as tf
 
@@ -89,11 +99,11 @@ def _rank(sha256: str) -> bytes:
 class _AcrossAges:
     """Keeps the photographs with the lowest ranks in each decade; a photograph is decoded when it gets in."""
 
-    def __init__(self, cut_one: Callable):
+    def __init__(self, cut_one: _Cut):
         self._cut_one = cut_one
         self._kept: dict[int, list[tuple[bytes, Face]]] = {}
 
-    def offer(self, example, sha256: str) -> None:
+    def offer(self, example: _Features, sha256: str) -> None:
         age = example[features.AGE].float_list.value[0]
         kept = self._kept.setdefault(min(int(age // 10), _OLDEST_DECADE), [])
         rank = _rank(sha256)
@@ -131,7 +141,8 @@ def cut(examples: str, wanted: Iterable[str]) -> Thumbnails:
     import tensorflow as tf
 
     cut_one = _cutter()
-    missing, found, across = set(wanted), {}, _AcrossAges(cut_one)
+    found: dict[str, str] = {}
+    missing, across = set(wanted), _AcrossAges(cut_one)
     try:
         for split in features.SPLITS:
             for number, example in enumerate(_records(examples, split)):
