@@ -5,10 +5,13 @@
     python deploy/flink/standalone.py down
     python deploy/flink/standalone.py jars
 
-Five processes: a JobManager, two TaskManagers, Beam's job server, and a pool that starts Python workers. Each listens on the
-loopback interface only. Their jars, configuration, logs and process ids are in one directory (`runs/flink` unless `--directory`
-says otherwise). `up` starts what is not running, so that it also brings back a TaskManager that died; `down` stops what `up`
-started and nothing else; `jars` downloads and starts nothing. Needs Java 17 or 21, and Maven.
+Five processes: a JobManager, two TaskManagers, Beam's job server, and a pool that starts Python workers. Flink and the pool listen
+on the loopback interface only. The job server (ports 8099, 8098) and, while a job runs, Beam's services in the TaskManagers listen
+on every interface, and whoever reaches them can run code as you: keep a firewall before a machine that others reach.
+
+Their jars, configuration, logs and process ids are in one directory (`runs/flink` unless `--directory` says otherwise). `up`
+starts what is not running, so that it also brings back a TaskManager that died; `down` stops what `up` started and nothing else;
+`jars` downloads and starts nothing. Needs Java 17 or 21, and Maven.
 """
 
 import argparse

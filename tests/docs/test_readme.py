@@ -9,7 +9,7 @@ import pytest
 from pipeline.cli import cli
 from pipeline.configuration import Configuration
 
-README = (pathlib.Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+README = (pathlib.Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 
 
 def keys(model, prefix=""):
