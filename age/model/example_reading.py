@@ -82,6 +82,32 @@ def read_labels(file_patterns: list[str]) -> Labels:
     return Labels(sha256=digests[order], ages=np.concatenate(ages)[order], rank=rank)
 
 
+@dataclasses.dataclass(frozen=True)
+class Split:
+    """The examples of a split, in files.
+
+    Attributes:
+        file_patterns: its TFRecord files.
+        labels: what `read_labels` returned for them.
+    """
+
+    file_patterns: list[str]
+    labels: Labels
+
+    @classmethod
+    def read(cls, file_patterns: list[str]) -> "Split":
+        """Reads the labels of a split.
+
+        Raises:
+            BadInput: there are no examples.
+        """
+        return cls(file_patterns, read_labels(file_patterns))
+
+    def streamed_batches(self, image_size: int, batch_size: int, shuffle_seed: int | None = None) -> tf.data.Dataset:
+        """Returns batches of images and ages, as `streamed_batches` does."""
+        return streamed_batches(self.file_patterns, len(self.labels), image_size, batch_size, shuffle_seed)
+
+
 def _decoded(example: dict[str, tf.Tensor], image_size: int) -> tf.Tensor:
     return image_decoding.decode_to_square(example[features.IMAGE_ENCODED], image_size)
 

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from age.model import age_distribution, backbone, objective
+from age.model import age_distribution, backbone, example_reading, objective
 from age.model.settings import TrainerSettings
 from schemas.bad_input import BadInput
 
@@ -41,6 +41,19 @@ class AgeNetwork:
                 digest.update(weight.path.encode())
                 digest.update(weight.numpy().tobytes())
         return digest.hexdigest()
+
+    def predict(self, split: example_reading.Split, batch_size: int = 64) -> npt.NDArray[np.float32]:
+        """Returns the ages that the network sees in the photographs of a split: float32 `[n]`, years, in the labels' order.
+
+        Args:
+            split: the photographs.
+            batch_size: how many are looked at at once.
+        """
+        batches = split.streamed_batches(self.whole.input.shape[1], batch_size)
+        as_stored: npt.NDArray[np.float32] = self.whole.predict(batches, verbose=0)[:, 0]
+        ages = np.empty_like(as_stored)
+        ages[split.labels.rank] = as_stored
+        return ages
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,12 +1,14 @@
-"""`run_fn` for TFX's Trainer: from examples to an exported model."""
+"""Trains the age network; `run_fn` is what TFX's Trainer calls, from examples to an exported model."""
 
-import functools
 import json
 import os
 import time
+from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 import keras
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 
 from age import progress, storage
@@ -19,6 +21,24 @@ from schemas.verdict import FeatureCache, Training
 HISTORY_FILE = "history.json"
 
 
+class FnArgs(Protocol):
+    """What `run_fn` reads of the arguments that TFX's Trainer gives it.
+
+    Attributes:
+        train_files: patterns of the TFRecord files of the training split.
+        eval_files: of the validation split.
+        custom_config: `TrainerInputs` as a dictionary.
+        serving_model_dir: where the model goes.
+        model_run_dir: where the record of the training goes.
+    """
+
+    train_files: list[str]
+    eval_files: list[str]
+    custom_config: Mapping[str, object]
+    serving_model_dir: str
+    model_run_dir: str
+
+
 def _training_model(net: network.AgeNetwork, settings: TrainerSettings) -> keras.Model:
     """Returns the model that is fitted: the tail, or the whole with random variations in front when it takes images."""
     if net.stem is not None and settings.feature_cache:
@@ -28,14 +48,15 @@ def _training_model(net: network.AgeNetwork, settings: TrainerSettings) -> keras
 
 
 def _fit(
-    model,
     net: network.AgeNetwork,
     settings: TrainerSettings,
-    ages,
+    ages: npt.NDArray[np.float32],
     train: tf.data.Dataset,
     validation: tf.data.Dataset,
-    log_dir: str,
-):
+    log_dir: str | None,
+) -> dict[str, list[float]]:
+    """Returns what was measured after each epoch, by name."""
+    model = _training_model(net, settings)
     model.compile(
         optimizer=optimizer.optimizer(settings, int(train.cardinality()) * settings.epochs, net.head_variables),
         loss=objective.loss(settings, ages),
@@ -45,7 +66,7 @@ def _fit(
     )
     # Before the others: the moving averages are what is measured, and what the best epoch is chosen from.
     averaging = [keras.callbacks.SwapEMAWeights(swap_on_epoch=True)] if settings.ema_momentum else []
-    return model.fit(
+    history = model.fit(
         train,
         validation_data=validation,
         epochs=settings.epochs,
@@ -60,13 +81,14 @@ def _fit(
                 patience=settings.early_stopping_patience,
                 restore_best_weights=True,
             ),
-            keras.callbacks.TensorBoard(log_dir, write_graph=False),
+            *([keras.callbacks.TensorBoard(log_dir, write_graph=False)] if log_dir else []),
             epoch_progress.EpochProgress(),
         ],
-    )
+    ).history
+    return {name: [float(value) for value in values] for name, values in history.items()}
 
 
-def _check_history(history, settings: TrainerSettings) -> None:
+def _check_history(history: Mapping[str, Sequence[float]], settings: TrainerSettings) -> None:
     if not history.get("val_mae") or not np.isfinite(history["loss"]).all():
         raise BadInput(
             f"Training diverged: the loss is not a number any more after {len(history['loss'])} epoch(s) at a learning rate "
@@ -74,7 +96,96 @@ def _check_history(history, settings: TrainerSettings) -> None:
         )
 
 
-def run_fn(fn_args) -> None:
+def build_network(settings: TrainerSettings, labels: example_reading.Labels) -> network.AgeNetwork:
+    """Builds the network that a configuration describes, for the ages that it will be trained on.
+
+    The same settings and labels give the same weights: everything random is seeded with `settings.seed`.
+
+    Args:
+        settings: the `trainer` section of the configuration.
+        labels: of the training split. The statistics of the ages are part of the network.
+
+    Raises:
+        BadInput: as `network.build`.
+    """
+    keras.utils.set_random_seed(settings.seed)
+    return network.build(settings, network.TrainingAges.of(labels.ages))
+
+
+def train(
+    net: network.AgeNetwork,
+    settings: TrainerSettings,
+    training: example_reading.Split,
+    validation: example_reading.Split,
+    feature_cache_dir: str,
+    log_dir: str | None = None,
+) -> Training:
+    """Trains a network; it ends with the weights of its best epoch.
+
+    Args:
+        net: from `build_network`; its variables change.
+        settings: the same as it was built from.
+        training: what is learnt from.
+        validation: what early stopping and the choice of the best epoch look at.
+        feature_cache_dir: where the outputs of frozen layers are kept, or the decoded images when nothing is frozen.
+        log_dir: where TensorBoard's summaries go; None for nowhere.
+
+    Returns:
+        What the training was like.
+
+    Raises:
+        BadInput: a full disk, or a loss that diverged.
+    """
+    started = time.monotonic()
+    cache: FeatureCache | None = None
+    if settings.feature_cache:
+        views = settings.views if net.stem is not None else 1
+        cached = feature_cache.cached_splits(
+            feature_cache_dir,
+            net.stem,
+            net.stem_digest(),
+            settings,
+            [
+                feature_cache.Source(training.file_patterns, training.labels, views),
+                feature_cache.Source(validation.file_patterns, validation.labels, views=1),
+            ],
+        )
+        train_batches = feeding.training_batches(cached[0], settings.batch_size, settings.seed)
+        validation_batches = feeding.validation_batches(cached[1], settings.batch_size)
+        cache = FeatureCache(
+            computed=any(split.computed for split in cached),
+            views=views,
+            bytes=sum(int(split.features.nbytes) for split in cached),
+            seconds=sum(split.seconds for split in cached),
+        )
+    else:
+        train_batches = training.streamed_batches(settings.image_size, settings.batch_size, shuffle_seed=settings.seed)
+        validation_batches = validation.streamed_batches(settings.image_size, settings.batch_size)
+    # Building and computing features draw random numbers, or don't when the cache has them: start afresh.
+    keras.utils.set_random_seed(settings.seed)
+
+    fit_started = time.monotonic()
+    history = _fit(net, settings, training.labels.ages, train_batches, validation_batches, log_dir)
+    _check_history(history, settings)
+    now = time.monotonic()
+    best = int(np.argmin(history["val_mae"]))
+    return Training(
+        history={name: [*values] for name, values in history.items()},
+        best_epoch=best + 1,
+        epochs_run=len(history["val_mae"]),
+        validation_mae=history["val_mae"][best],
+        training_examples=len(training.labels),
+        validation_examples=len(validation.labels),
+        mean_age=float(training.labels.ages.mean()),
+        frozen_through=net.stem.layers[-1].output.name if net.stem is not None else None,
+        feature_cache=cache,
+        fit_seconds=now - fit_started,
+        seconds=now - started,
+        device="GPU" if tf.config.list_physical_devices("GPU") else "CPU",
+    )
+
+
+def run_fn(fn_args: FnArgs) -> None:
     """Trains the age network and exports it.
 
     Args:
@@ -86,72 +197,13 @@ def run_fn(fn_args) -> None:
     """
     started = time.monotonic()
     inputs = TrainerInputs.model_validate(fn_args.custom_config)
-    settings = inputs.settings
-    keras.utils.set_random_seed(settings.seed)
-
-    # The statistics of the ages are part of the network, so labels come first.
-    labels = example_reading.read_labels(fn_args.train_files)
-    validation_labels = example_reading.read_labels(fn_args.eval_files)
-    ages = labels.ages
-    net = network.build(settings, network.TrainingAges.of(ages))
-    if settings.feature_cache:
-        views = settings.views if net.stem is not None else 1
-        cached = feature_cache.cached_splits(
-            inputs.feature_cache_dir,
-            net.stem,
-            net.stem_digest(),
-            settings,
-            [
-                feature_cache.Source(fn_args.train_files, labels, views),
-                feature_cache.Source(fn_args.eval_files, validation_labels, views=1),
-            ],
-        )
-        train = feeding.training_batches(cached[0], settings.batch_size, settings.seed)
-        validation = feeding.validation_batches(cached[1], settings.batch_size)
-    else:
-        cached = None
-        batches = functools.partial(
-            example_reading.streamed_batches, image_size=settings.image_size, batch_size=settings.batch_size
-        )
-        train = batches(fn_args.train_files, len(labels), shuffle_seed=settings.seed)
-        validation = batches(fn_args.eval_files, len(validation_labels))
-    # Building and computing features draw random numbers, or don't when the cache has them: start afresh.
-    keras.utils.set_random_seed(settings.seed)
-
-    fit_started = time.monotonic()
-    model = _training_model(net, settings)
-    history = _fit(model, net, settings, ages, train, validation, fn_args.model_run_dir).history
-    _check_history(history, settings)
-    fit_seconds = time.monotonic() - fit_started
+    training, validation = example_reading.Split.read(fn_args.train_files), example_reading.Split.read(fn_args.eval_files)
+    net = build_network(inputs.settings, training.labels)
+    record = train(net, inputs.settings, training, validation, inputs.feature_cache_dir, fn_args.model_run_dir)
 
     progress.report("Exporting the model")
+    settings = inputs.settings
     export.export(net.whole, settings.image_size, settings.mirror_averaging, fn_args.serving_model_dir, inputs.provenance)
-    best = int(np.argmin(history["val_mae"]))
     storage.make_directory(fn_args.model_run_dir)
-    storage.write_text(
-        os.path.join(fn_args.model_run_dir, HISTORY_FILE),
-        json.dumps(
-            Training(
-                history={name: [float(value) for value in values] for name, values in history.items()},
-                best_epoch=best + 1,
-                epochs_run=len(history["val_mae"]),
-                validation_mae=float(history["val_mae"][best]),
-                training_examples=len(labels),
-                validation_examples=len(validation_labels),
-                mean_age=float(ages.mean()),
-                frozen_through=net.stem.layers[-1].output.name if net.stem is not None else None,
-                feature_cache=FeatureCache(
-                    computed=any(split.computed for split in cached),
-                    views=views,
-                    bytes=sum(int(split.features.nbytes) for split in cached),
-                    seconds=sum(split.seconds for split in cached),
-                )
-                if cached
-                else None,
-                fit_seconds=fit_seconds,
-                seconds=time.monotonic() - started,
-                device="GPU" if tf.config.list_physical_devices("GPU") else "CPU",
-            ).model_dump(),
-            indent=2,
-        ),
-    )
+    whole = record.model_copy(update={"seconds": time.monotonic() - started})
+    storage.write_text(os.path.join(fn_args.model_run_dir, HISTORY_FILE), json.dumps(whole.model_dump(), indent=2))
