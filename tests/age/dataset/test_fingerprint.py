@@ -276,3 +276,8 @@ def test_missing_label_file_is_said_in_a_sentence(tmp_path, memory):
 
 def test_is_the_same_through_tensorflows_file_systems(data):
     assert of(f"file://{data}") == of(data)
+
+
+def test_file_system_that_tensorflow_lacks_ends_in_a_sentence():
+    with pytest.raises(BadInput, match="tape://robot/labels.csv: the label file can't be read: .*'tape' not implemented"):
+        data_fingerprint("tape://robot")

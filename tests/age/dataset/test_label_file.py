@@ -1,6 +1,7 @@
 """A label file is read whatever program wrote it, and what can't be read is said in a sentence."""
 
 import pytest
+import tensorflow as tf
 
 from age.dataset import label_file
 from schemas.bad_input import BadInput
@@ -266,3 +267,20 @@ def test_plain_number_is_an_age(text, age):
 )  # fmt: skip
 def test_anything_else_is_no_age(text):
     assert label_file.parse_age(text) is None
+
+
+@pytest.mark.parametrize("data_dir", ["file://{tmp_path}", "ram://nothing/here"])
+def test_missing_remote_label_file_ends_in_a_sentence(data_dir, tmp_path):
+    with pytest.raises(BadInput, match="labels.csv: there is no such file. Expected a CSV file with the columns"):
+        label_file.read_header(f"{data_dir.format(tmp_path=tmp_path)}/labels.csv")
+
+
+def test_remote_label_file_is_read_like_a_local_one():
+    with tf.io.gfile.GFile("ram://labels/labels.csv", "wb") as file:
+        file.write(b"\xef\xbb\xbffile_name,real_age\r\n" + b'"a,\r\nb.jpg",5\r\n' * 50_000 + b"bad\xff.jpg,5\r\n")
+    rows = label_file.read_rows("ram://labels/labels.csv")
+    first_rows = [next(rows) for _ in range(50_000)]
+    assert {row.file_name for row in first_rows} == {"a,\r\nb.jpg"}
+    assert first_rows[-1].line == 100_001
+    with pytest.raises(BadInput, match="line 100002: byte 0xff is not UTF-8"):
+        next(rows)

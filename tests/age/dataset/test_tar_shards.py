@@ -10,7 +10,7 @@ import pytest
 from age.dataset import tar_shards
 from age.dataset.fingerprint import data_fingerprint
 from schemas.bad_input import BadInput
-from tests.age.dataset import test_ingestion as loose
+from tests.age.dataset import every_fault as loose
 
 
 def add(archive: tarfile.TarFile, name: str, content: bytes = b"", kind: bytes = tarfile.REGTYPE, link: str = "") -> None:

@@ -5,14 +5,14 @@ import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from age.dataset import example_writing, image_checks, ingestion, label_file
-from tests.age.dataset import test_ingestion
+from tests.age.dataset import every_fault
 
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
     directory = tmp_path_factory.mktemp("workers") / "data"
     (directory / "images").mkdir(parents=True)
-    return test_ingestion.write_data_set(directory, test_ingestion.FILES, test_ingestion.ROWS)
+    return every_fault.write_data_set(directory, every_fault.FILES, every_fault.ROWS)
 
 
 @pytest.fixture
@@ -23,14 +23,14 @@ def small_blocks(monkeypatch):
 
 def written(output):
     """Every file of examples, and everything else that does not depend on an order."""
-    found = test_ingestion.read_back({split: output / split for split in test_ingestion.FRACTIONS}, output / "rejects")
+    found = every_fault.read_back({split: output / split for split in every_fault.FRACTIONS}, output / "rejects")
     files = {path.relative_to(output): path.read_bytes() for path in output.glob("*/data_tfrecord*")}
     assert len(files) == sum(1 for path in output.glob("*/*") if path.parent.name != "rejects"), "nothing else is left"
     return files, sorted(map(repr, found.rejects)), found.counts, found.summary
 
 
 def ingest(data, output, options=(), runner=None):
-    split_dirs = {split: output / split for split in test_ingestion.FRACTIONS}
+    split_dirs = {split: output / split for split in every_fault.FRACTIONS}
     for directory in (*split_dirs.values(), output / "rejects"):
         directory.mkdir(parents=True)
     attributes = list(label_file.read_header(f"{data}/labels.csv").attributes)
@@ -40,8 +40,8 @@ def ingest(data, output, options=(), runner=None):
             str(data),
             {split: str(directory) for split, directory in split_dirs.items()},
             str(output / "rejects"),
-            test_ingestion.FRACTIONS,
-            test_ingestion.LIMITS,
+            every_fault.FRACTIONS,
+            every_fault.LIMITS,
             attributes,
             rows_per_group=10,
         )
@@ -52,7 +52,7 @@ def test_two_processes_write_what_one_thread_writes(data, tmp_path, small_blocks
     several = ["--direct_running_mode=multi_processing", "--direct_num_workers=2"]
     assert len(label_file.blocks(f"{data}/labels.csv")) > 3
 
-    one = ingest(data, tmp_path / "one", test_ingestion.BEAM_ARGS)
+    one = ingest(data, tmp_path / "one", every_fault.BEAM_ARGS)
     two = ingest(data, tmp_path / "two", several)
 
     assert two == one
@@ -61,7 +61,7 @@ def test_two_processes_write_what_one_thread_writes(data, tmp_path, small_blocks
 
 def test_a_bundle_that_fails_half_way_leaves_nothing_behind(data, tmp_path, small_blocks, monkeypatch):
     """On the runner of Beam that repeats a bundle: the first attempts end after some pictures of a file were written."""
-    expected = ingest(data, tmp_path / "expected", test_ingestion.BEAM_ARGS)
+    expected = ingest(data, tmp_path / "expected", every_fault.BEAM_ARGS)
     measure, calls = image_checks.measure, []
 
     def measure_or_fail(*arguments):
@@ -75,7 +75,7 @@ def test_a_bundle_that_fails_half_way_leaves_nothing_behind(data, tmp_path, smal
     found = ingest(data, tmp_path / "found", runner="BundleBasedDirectRunner")
 
     assert found == expected
-    assert len(calls) > len(test_ingestion.FILES)
+    assert len(calls) > len(every_fault.FILES)
 
 
 def test_publishing_again_loses_nothing(tmp_path):
