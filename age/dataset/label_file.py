@@ -6,11 +6,15 @@ import dataclasses
 import itertools
 import math
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
+from typing import TYPE_CHECKING, BinaryIO
 
 from age import storage
 from schemas import features
 from schemas.bad_input import BadInput
+
+if TYPE_CHECKING:
+    from _csv import Reader
 
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _SEPARATORS = (",", ";", "\t")
@@ -56,7 +60,7 @@ class Header:
     line: int
 
 
-def _lines_of(file) -> Iterator[bytes]:
+def _lines_of(file: BinaryIO) -> Iterator[bytes]:
     """Yields the lines of an open file; CR alone ends one too (Excel's "CSV (Macintosh)")."""
     rest = b""
     while piece := file.read(_PIECE):
@@ -87,7 +91,7 @@ def _text(path: str, number: int, line: bytes) -> str:
         ) from error
 
 
-def _decoded_lines(path: str) -> Iterator[str]:
+def _decoded_lines(path: str) -> Generator[str, None, None]:
     with storage.open_binary(path) as file:
         for number, line in enumerate(_lines_of(file), start=1):
             yield _text(path, number, line)
@@ -100,7 +104,7 @@ def _columns(line: str, separator: str) -> tuple[str, ...]:
 def _separator(line: str) -> str:
     """Returns the separator that shows the required columns, or else the most frequent one."""
 
-    def shown(separator):
+    def shown(separator: str) -> int:
         try:
             return len(set(_REQUIRED_COLUMNS).intersection(_columns(line, separator)))
         except csv.Error:
@@ -174,7 +178,7 @@ def read_rows(path: str) -> Iterator[LabelRow]:
         yield from _parse(path, header, lines)
 
 
-def _csv_reader(header: Header, lines: Iterable[str]):
+def _csv_reader(header: Header, lines: Iterable[str]) -> "Reader":
     # Strict, because the lenient reader takes a quotation mark without its partner for the beginning of a field that
     # holds all further rows.
     return csv.reader(lines, delimiter=header.separator, strict=True)
@@ -272,7 +276,7 @@ def blocks(path: str, block_bytes: int = BLOCK_BYTES) -> list[Block]:
     return [Block(start, min(start + block_bytes, size)) for start in range(0, size, block_bytes)]
 
 
-def _lines_from(path: str, start: int) -> Iterator[tuple[int, bytes]]:
+def _lines_from(path: str, start: int) -> Generator[tuple[int, bytes], None, None]:
     """Yields the lines that begin at byte `start` or after it, each with where it begins."""
     with storage.open_binary(path) as file:
         # From the byte before: what ends there, or goes on from there, began earlier.
@@ -287,7 +291,7 @@ def _lines_from(path: str, start: int) -> Iterator[tuple[int, bytes]]:
 def _ends_quoted(header: Header, lines: list[str], quoted: bool) -> bool | None:
     read = 0
 
-    def counted():
+    def counted() -> Iterator[str]:
         nonlocal read
         for line in ['"', *lines] if quoted else lines:
             yield line
@@ -328,17 +332,18 @@ def read_block(path: str, header: Header, block: Block, earlier: Iterable[BlockS
     """
     before, quoted = 0, False
     for scan in earlier:
-        before, quoted = before + scan.lines, scan.ends_quoted[quoted]
-        if quoted is None:
+        ends_quoted = scan.ends_quoted[quoted]
+        if ends_quoted is None:
             # The reader of the whole file says which line it is.
             for _ in read_rows(path):
                 pass
             raise BadInput(f"{path}: the file changed while it was read. Run again when it is whole.")
+        before, quoted = before + scan.lines, ends_quoted
     position = block.start
 
-    def lines():
+    def texts(lines: Iterable[tuple[int, bytes]]) -> Iterator[str]:
         nonlocal position
-        for number, (begin, line) in enumerate(located, start=before + 1):
+        for number, (begin, line) in enumerate(lines, start=before + 1):
             position = begin + len(line)
             yield _text(path, number, line)
 
@@ -346,8 +351,8 @@ def read_block(path: str, header: Header, block: Block, earlier: Iterable[BlockS
         begin, first = next(located, (block.end, b""))
         if begin >= block.end:
             return
-        located = itertools.chain(((begin, first),), located)
-        yield from _parse(path, header, lines(), before, quoted, lambda: position >= block.end)
+        lines = itertools.chain(((begin, first),), located)
+        yield from _parse(path, header, texts(lines), before, quoted, lambda: position >= block.end)
 
 
 def parse_age(text: str) -> float | None:
