@@ -37,15 +37,15 @@ class AgeServing(tf.Module):
         self._image_size = image_size
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="image_bytes")])
-    def serve_images(self, image_bytes):
+    def serve_images(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
         return {AGE_OUTPUT: self._ages(image_bytes)}
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="examples")])
-    def serve_examples(self, examples):
+    def serve_examples(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
         wanted = {features.IMAGE_ENCODED: tf.io.FixedLenFeature([], tf.string)}
         return {AGE_OUTPUT: self._ages(tf.io.parse_example(examples, wanted)[features.IMAGE_ENCODED])}
 
-    def _ages(self, encoded):
+    def _ages(self, encoded: tf.Tensor) -> tf.Tensor:
         count = tf.shape(encoded)[0]
         ages = tf.TensorArray(tf.float32, size=0, dynamic_size=True, infer_shape=False, element_shape=[None])
         number = tf.constant(0)
@@ -64,7 +64,9 @@ class AgeServing(tf.Module):
         return predicted
 
 
-def export(network: keras.Model, image_size: int, mirror_averaging: bool, directory: str, provenance: dict) -> None:
+def export(
+    network: keras.Model, image_size: int, mirror_averaging: bool, directory: str, provenance: dict[str, object]
+) -> None:
     """Writes the SavedModel with its two signatures.
 
     Args:

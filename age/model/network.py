@@ -77,8 +77,8 @@ class TrainingAges:
 
 
 def _head(
-    settings: TrainerSettings, ages: TrainingAges, features: list[Any], from_random: bool
-) -> tuple[Any, list[keras.layers.Layer]]:
+    settings: TrainerSettings, ages: TrainingAges, features: list[keras.KerasTensor], from_random: bool
+) -> tuple[keras.KerasTensor, list[keras.layers.Layer]]:
     """Returns what the head gives, and its layers."""
     pooled = [keras.layers.GlobalAveragePooling2D(name=f"pool_{number}")(each) for number, each in enumerate(features)]
     x = pooled[0] if len(pooled) == 1 else keras.layers.Concatenate(name="pools")(pooled)
@@ -105,7 +105,7 @@ def _head(
     return x, layers
 
 
-def _only_strided_readers(network: keras.Model, cut: Any) -> int:
+def _only_strided_readers(network: keras.Model, cut: keras.KerasTensor) -> int:
     """Returns the stride with which every layer above the cut reads it, or 1.
 
     A stage of ResNet begins with 1x1 convolutions of stride 2: they look at one position in four and at nothing else, so
@@ -125,13 +125,15 @@ def _only_strided_readers(network: keras.Model, cut: Any) -> int:
         for layer in readers
     ):
         return 1
-    stride = readers[0].strides[0]
+    stride: int = readers[0].strides[0]
     for layer in readers:
         layer.strides = (1, 1)
     return stride
 
 
-def _above(network: keras.Model, cut: Any, outputs: list[str], features: Any) -> list[Any]:
+def _above(
+    network: keras.Model, cut: keras.KerasTensor, outputs: list[str], features: keras.KerasTensor
+) -> list[keras.KerasTensor]:
     """Runs the part of the backbone above the cut on `features`; returns the outputs of the named layers."""
     names = [name for name in outputs if network.get_layer(name).output is not cut]
     upper = keras.Model(cut, [network.get_layer(name).output for name in names], name="trained_backbone")
