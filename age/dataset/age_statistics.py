@@ -47,7 +47,8 @@ def bin_edges(several: Iterable[AgeCounts]) -> npt.NDArray[np.float64]:
     """Returns the edges of bins that hold all ages of several sets, so that their histograms can be compared."""
     ages = np.concatenate([np.zeros(1), *(one.ages for one in several)])
     first, last = (int(bound // BIN_WIDTH) for bound in (ages.min(), ages.max()))
-    return BIN_WIDTH * np.arange(first, last + 2)
+    edges: npt.NDArray[np.float64] = BIN_WIDTH * np.arange(first, last + 2, dtype=np.float64)
+    return edges
 
 
 def _quantile(counted: AgeCounts, share: float) -> float:

@@ -147,7 +147,7 @@ def mae_by_slice(slices: list[Slice], mae: float, largest: float, name: str) -> 
 
 def predicted_against_real(real_age: npt.NDArray[np.float64], predicted_age: npt.NDArray[np.float64]) -> str:
     """Draws predicted against real age with the line on which both are equal; a random `MAX_POINTS` of them at most."""
-    chosen = np.arange(len(real_age))
+    chosen: npt.NDArray[np.int64] = np.arange(len(real_age))
     if len(chosen) > MAX_POINTS:
         chosen = np.random.default_rng(_SEED).choice(len(real_age), MAX_POINTS, replace=False)
     low = min(0, np.floor(min(real_age.min(), predicted_age.min()) / 10) * 10)

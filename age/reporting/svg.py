@@ -6,7 +6,7 @@ import re
 import warnings
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -38,7 +38,8 @@ _SVG = "{http://www.w3.org/2000/svg}"
 ElementTree.register_namespace("", _SVG.strip("{}"))
 ElementTree.register_namespace("xlink", "http://www.w3.org/1999/xlink")
 
-_STYLE = {
+# Newer versions of matplotlib list the keys as literals, older ones say str.
+_STYLE: dict[Any, object] = {
     "svg.fonttype": "none",
     "text.parse_math": False,
     "font.family": "sans-serif",
