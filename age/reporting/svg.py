@@ -109,6 +109,11 @@ def drawing(name: str, label: str, height: float, layout: Literal["constrained"]
         yield drawn
         for artist in figure.findobj(lambda artist: artist.get_gid() is not None):
             artist.set_gid(f"{name}-{artist.get_gid()}")
+        engine = figure.get_layout_engine()
+        if engine:
+            # `savefig` would draw everything once more to lay it out.
+            engine.execute(figure)
+            figure.set_layout_engine(None)
         written = io.BytesIO()
         figure.savefig(written, format="svg", transparent=True, metadata={"Date": None, "Title": label})
     drawn.svg = _for_the_page(written.getvalue(), label)
