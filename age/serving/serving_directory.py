@@ -28,9 +28,10 @@ class ServedModel:
 def _recipe(path: str) -> str | None:
     try:
         provenance = json.loads(storage.read_bytes(storage.join(path, EXTRA_ASSETS, PROVENANCE_FILE)))
-        return provenance.get("recipe")
-    except (OSError, ValueError, AttributeError):
+    except (OSError, ValueError):
         return None
+    recipe = provenance.get("recipe") if isinstance(provenance, dict) else None
+    return recipe if isinstance(recipe, str) else None
 
 
 def served_models(serving_dir: str) -> list[ServedModel]:
