@@ -36,7 +36,7 @@ def compile_pipeline(output, load_configuration):
     type=click.FloatRange(min=0, min_open=True),
     default=15.0,
     show_default=True,
-    help="How long --wait lets a step wait for a node.",
+    help="How long --wait lets a step wait to start: for a node, or for its image.",
 )
 @click.option("--insecure", is_flag=True, help="Send tokens, cookies and headers over plain http to another machine too.")
 @options.configuration

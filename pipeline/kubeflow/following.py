@@ -34,15 +34,18 @@ class _Teller:
             name = f"{attempt.step} (Kubeflow's driver)" if attempt.of_the_driver else attempt.step
             if attempt.number:
                 name += f", attempt {attempt.number + 1}"
+            if attempt.state == workflow.PENDING and attempt.message:
+                # The numbers in it change all the time; what begins it does not.
+                self._once(f"{name}: {attempt.state}: {attempt.message}", attempt, attempt.message.partition(":")[0])
+                continue
             if attempt.state != workflow.FAILED:
                 self._once(f"{name}: {attempt.state}", attempt)
                 continue
             again = "; it is tried again" if latest[attempt.step] > attempt.number else ""
             self._once(f"{name}: failed{again}{':' if attempt.message else ''} {attempt.message}".rstrip(), attempt)
 
-    def _once(self, line: str, attempt: workflow.Attempt) -> None:
-        # A retried attempt's message is known only after it is known that there is another one.
-        key = (attempt.step, attempt.number, attempt.of_the_driver, attempt.state)
+    def _once(self, line: str, attempt: workflow.Attempt, reason: str = "") -> None:
+        key = (attempt.step, attempt.number, attempt.of_the_driver, attempt.state, reason)
         if key not in self._told:
             self._told.add(key)
             self._say(inert_lines(line))
@@ -70,14 +73,14 @@ def follow(
         installation: where it runs.
         run_id: the run.
         say: takes the lines that tell what happens.
-        pending_timeout: seconds that a step may wait for a node.
+        pending_timeout: seconds that a step may wait to start: for a node, or for its image.
         seconds_between: how long to wait before asking again.
 
     Returns:
         `BLESSED`, `NOT_BLESSED`, `STOPPED` or `FAILED`.
 
     Raises:
-        SubmissionFailed: a step waits for a node for longer than that, or the installation fails again and again.
+        SubmissionFailed: a step waits for longer than that, or the installation fails again and again.
         BadInput: the installation can't be reached, or refuses, again and again.
     """
     teller = _Teller(say)
@@ -121,7 +124,7 @@ def _give_up_on_what_waits(
         if attempt.state == workflow.PENDING and attempt.seconds > pending_timeout:
             reason = inert_lines(attempt.message) or "Kubernetes gives no reason."
             raise SubmissionFailed(
-                f"{attempt.step} has been waiting for a node for {attempt.seconds / 60:.0f} minutes (--pending-timeout "
+                f"{attempt.step} has been waiting to start for {attempt.seconds / 60:.0f} minutes (--pending-timeout "
                 f"{pending_timeout / 60:g}): {reason}\nThe run was left as it is: "
                 f"{installation.host}/#/runs/details/{run_id}. Make room for the step, or change its resources, node selector "
                 "or tolerations (kubeflow.steps) and start another run."

@@ -43,10 +43,16 @@ class Lease:
         """Takes or renews the lease, and renews it for as long as the step runs.
 
         Raises:
-            BadInput: another run has it, or a local run is using the directory.
+            BadInput: another run has it, a local run is using the directory, or it can't be written.
         """
-        storage.make_directory(os.path.dirname(self._path))
-        self._take()
+        try:
+            storage.make_directory(os.path.dirname(self._path))
+            self._take()
+        except OSError as error:
+            raise BadInput(
+                f"workdir: {self._workdir}: can't be written in the step's container: {error.strerror}. Expected a directory on "
+                "a volume of every step (kubeflow.volumes) that belongs to the image's user, 1000."
+            ) from error
         with self._no_local_run():
             ended = threading.Event()
             renewing = threading.Thread(target=self._renew, args=(ended,), daemon=True)

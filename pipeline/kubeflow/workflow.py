@@ -11,7 +11,7 @@ from typing import Any
 
 from pipeline.kubeflow.entrypoint import FAILED_MARK, REFUSED_MARK
 
-PENDING, RUNNING, SUCCEEDED, CACHED, FAILED = "waiting for a node", "running", "succeeded", "from the cache", "failed"
+PENDING, RUNNING, SUCCEEDED, CACHED, FAILED = "waiting to start", "running", "succeeded", "from the cache", "failed"
 """States of an attempt."""
 
 _STATES = {

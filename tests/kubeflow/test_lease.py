@@ -89,6 +89,15 @@ def test_a_local_run_and_a_step_keep_out_of_each_others_way(tmp_path):
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
+def test_a_working_directory_that_is_on_no_volume_is_said(tmp_path):
+    (tmp_path / "file").touch()
+    with (
+        pytest.raises(BadInput, match="can't be written in the step's container: .*kubeflow.volumes"),
+        Lease(str(tmp_path / "file"), "one").held(),
+    ):
+        pass
+
+
 def test_a_lease_that_can_not_be_read_is_nobodys(tmp_path):
     (tmp_path / "kubeflow").mkdir()
     (tmp_path / "kubeflow" / "lease.json").write_text("{")

@@ -177,7 +177,7 @@ def test_what_a_step_said_is_told_once(submit, installation):
         "StatisticsGen: from the cache",
         "Trainer: running",
         "Trainer: failed; it is tried again: The node was low on resource: ephemeral-storage.",
-        "Trainer, attempt 2: waiting for a node",
+        "Trainer, attempt 2: waiting to start",
         "Trainer, attempt 2: running",
         "Trainer, attempt 2: failed: the loss is NaN",
     ]
@@ -194,9 +194,25 @@ def test_a_step_that_no_node_takes_ends_the_waiting_with_the_schedulers_reason(s
     reason = "Unschedulable: 0/3 nodes are available: 3 Insufficient nvidia.com/gpu."
     installation.states = [("RUNNING", {"Trainer": ("PENDING", reason)})]
     ended, out, err = submit("--wait")
-    assert ended == 1 and "Trainer: waiting for a node" in out
-    assert f"Trainer has been waiting for a node for 16 minutes (--pending-timeout 15): {reason}" in err
+    assert ended == 1 and f"Trainer: waiting to start: {reason}" in out
+    assert f"Trainer has been waiting to start for 16 minutes (--pending-timeout 15): {reason}" in err
     assert "The run was left as it is" in err and "Traceback" not in err
+
+
+def test_why_a_step_waits_is_told_once(submit, installation):
+    """The scheduler counts its nodes anew every few seconds."""
+    waiting = [f"Unschedulable: 0/{nodes} nodes are available" for nodes in (3, 4, 5)]
+    installation.states = [
+        *(("RUNNING", {"Trainer": ("PENDING", reason)}) for reason in waiting),
+        ("RUNNING", {"Trainer": ("PENDING", "ImagePullBackOff: Back-off pulling image")}),
+        ("SUCCEEDED", {"Trainer": "SUCCEEDED"}),
+    ]
+    _, out, _ = submit("--wait")
+    lines = [line for line in out.splitlines() if line.startswith("Trainer: waiting")]
+    assert lines == [
+        "Trainer: waiting to start: Unschedulable: 0/3 nodes are available",
+        "Trainer: waiting to start: ImagePullBackOff: Back-off pulling image",
+    ]
 
 
 def test_a_step_may_wait_as_long_as_is_said(submit, installation):
