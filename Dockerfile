@@ -7,8 +7,10 @@
 # docs/kubeflow.md runs the same commands without a container engine.
 
 ARG VARIANT=cpu
+# Debian 13.6 of 24 August 2026, for every architecture; what apt-get installs below is newer where Debian's security team has it.
+ARG DEBIAN=debian:13-slim@sha256:d7e12182ce18b85b93007c1dedf31f2d29e01ccf3182cc4017c709b6259bc132
 
-FROM debian:13-slim AS debian
+FROM ${DEBIAN} AS debian
 ENV LANG=C.UTF-8 PYTHONDONTWRITEBYTECODE=1
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends python3 ca-certificates \
@@ -21,10 +23,10 @@ RUN python3 /build/locks/fetch_uv.py /build/uv
 ENV PATH=/build/uv/bin:$PATH UV_LINK_MODE=copy UV_NO_CACHE=1
 
 FROM installer AS lock-cpu
-COPY locks/current.txt /build/locks/lock.txt
+COPY locks/current-image.txt /build/locks/lock.txt
 
 FROM installer AS lock-gpu
-COPY locks/current-cuda.txt /build/locks/lock.txt
+COPY locks/current-image-cuda.txt /build/locks/lock.txt
 
 FROM lock-${VARIANT} AS project
 RUN uv venv --no-project --python /usr/bin/python3 /opt/age \
@@ -36,14 +38,21 @@ COPY components /build/project/components
 COPY pipeline /build/project/pipeline
 COPY schemas /build/project/schemas
 RUN uv pip install --no-deps --no-build-isolation --python /opt/age/bin/python /build/project \
-    && uv pip check --config-file /build/uv.toml --python /opt/age/bin/python
+    && uv pip check --config-file /build/uv.toml --python /opt/age/bin/python \
+    && rm -f /opt/age/.lock
+# The bill of materials (CycloneDX): every Python package with its version and licence. Debian's are in /var/lib/dpkg/status.
+COPY locks/sbom.txt /build/locks/
+RUN uv venv --no-project --python /usr/bin/python3 /build/sbom \
+    && uv pip sync --require-hashes --python /build/sbom/bin/python /build/locks/sbom.txt \
+    && /build/sbom/bin/cyclonedx-py environment --output-reproducible --output-file /opt/age/sbom.cdx.json /opt/age/bin/python
 
 FROM debian AS image
 # Kubeflow's launcher copies artifacts below these; older ones mount nothing there and run as the image's user.
 RUN useradd --uid 1000 --create-home age && mkdir -p /minio /s3 /gcs && chown age /minio /s3 /gcs
 COPY --from=project /opt/age /opt/age
 COPY configs /opt/age/configs
-ENV PATH=/opt/age/bin:$PATH TF_CPP_MIN_LOG_LEVEL=2
+# Nothing is written outside of /tmp and /home/age: with those as volumes, the root file system can be read-only.
+ENV PATH=/opt/age/bin:$PATH TF_CPP_MIN_LOG_LEVEL=2 MPLCONFIGDIR=/tmp/matplotlib
 USER 1000
 WORKDIR /home/age
 # Kubeflow gives each step a command of its own; by hand, the image is `age-pipeline`.

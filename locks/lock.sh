@@ -35,4 +35,9 @@ for stack in compatible current; do
     # The same versions, and what the GPU needs beside them.
     $stack locks/$stack-cuda.txt locks/$stack-cuda.in --constraint locks/$stack.txt "$@"
 done
+# What the image has: the same versions without what only tests and lint need.
+compile locks/current-image.txt locks/current.in setup.py --constraint locks/current.txt --universal --python-version 3.11 "$@"
+compile locks/current-image-cuda.txt locks/current.in locks/current-cuda.in setup.py --constraint locks/current-cuda.txt \
+    --universal --python-version 3.11 "$@"
+compile locks/sbom.txt locks/sbom.in --universal --python-version 3.11 "$@"
 compile locks/uv.txt locks/uv.in --universal --python-version 3.8 "$@"

@@ -3,11 +3,14 @@
     python -m proofs.image /var/tmp/age-image [--variant gpu] [--check]
 
 Needs root, `debootstrap` and a package index. The stages that lead to the image are run one after the other in the one
-tree, so it ends up with the image's files and what made them; what they copy from one another is in place.
-`--check` then runs the compiled containers' commands inside the tree (tests/kubeflow/test_containers.py).
+tree, so it ends up with the image's files and what made them; what they copy from one another is in place. Then it looks
+at the content (nothing that only tests need, a complete bill of materials, nothing that the image's user may change), says
+the size, and lets the user run the pipeline on a read-only root file system. `--check` then runs the compiled containers'
+commands inside the tree (tests/kubeflow/test_containers.py).
 """
 
 import argparse
+import json
 import pathlib
 import re
 import shlex
@@ -83,15 +86,15 @@ def copy_into(tree: pathlib.Path, rest: str) -> None:
             shutil.copy2(origin, target)
 
 
-def build(tree: pathlib.Path, variant: str) -> dict:
-    """Makes the tree and returns the environment that the image ends with."""
+def build(tree: pathlib.Path, variant: str) -> tuple[dict, int]:
+    """Makes the tree and returns the environment that the image ends with, and the bytes of its Debian part."""
     found = stages((CHECKOUT / "Dockerfile").read_text(encoding="utf-8"), {"VARIANT": variant})
     debian_tree.make(tree, "trixie")
-    environment = {"PATH": debian_tree.PATH, "HOME": "/root"}
+    environment, base_size = {"PATH": debian_tree.PATH, "HOME": "/root"}, 0
     for name in in_order(found, "image"):
         base, body = found[name]
         print(f"FROM {base} AS {name}", flush=True)
-        if base not in found and base != _NEEDS_BASE:
+        if base not in found and base.partition("@")[0] != _NEEDS_BASE:
             sys.exit(f"The stage {name} begins with {base}; this program makes {_NEEDS_BASE} only.")
         for word, rest in body:
             if word == "ENV":
@@ -102,7 +105,70 @@ def build(tree: pathlib.Path, variant: str) -> dict:
                 copy_into(tree, rest)
             elif word == "RUN":
                 run_in(tree, rest, environment)
-    return environment
+        if base not in found:
+            base_size = _size(tree)
+    return environment, base_size
+
+
+def _distributions(tree: pathlib.Path) -> dict[str, pathlib.Path]:
+    """Returns the metadata directories of the installed Python packages by name, spelt as PyPI compares them."""
+    found = {}
+    for directory in tree.glob("opt/age/lib/python3*/site-packages/*.dist-info"):
+        name = directory.name.removesuffix(".dist-info").rsplit("-", 1)[0]
+        found[re.sub(r"[-_.]+", "-", name).lower()] = directory
+    return found
+
+
+def _size(path: pathlib.Path) -> int:
+    """Returns the bytes of the files below a path, each inode once."""
+    seen = {
+        (entry.lstat().st_dev, entry.lstat().st_ino): entry.lstat().st_size for entry in path.rglob("*") if entry.is_file()
+    }
+    return sum(seen.values())
+
+
+def inspect(tree: pathlib.Path, base_size: int) -> None:
+    """Ends the program unless the content is what an image should have, and says how large it is unpacked.
+
+    Args:
+        tree: the finished tree.
+        base_size: bytes of the tree with nothing but Debian's packages.
+    """
+    installed = _distributions(tree)
+    lock = (CHECKOUT / "locks" / "current.txt").read_text(encoding="utf-8")
+    image_lock = (CHECKOUT / "locks" / "current-image.txt").read_text(encoding="utf-8")
+    names = [set(re.findall(r"^([a-z0-9][a-z0-9.-]*)==", text, re.MULTILINE)) for text in (lock, image_lock)]
+    unwanted = sorted((names[0] - names[1]) & set(installed))
+    if unwanted:
+        sys.exit(f"The image has what only tests and lint need: {', '.join(unwanted)}.")
+    listed = json.loads((tree / "opt/age/sbom.cdx.json").read_text(encoding="utf-8"))["components"]
+    missing = sorted(set(installed) - {re.sub(r"[-_.]+", "-", one["name"]).lower() for one in listed})
+    if missing:
+        sys.exit(f"The bill of materials lacks {', '.join(missing)}.")
+    writable = [path for path in (tree / "opt/age").rglob("*") if not path.is_symlink() and path.stat().st_mode & 0o022]
+    if writable:
+        sys.exit(f"The image's user may change {writable[0]} and {len(writable) - 1} more.")
+    environment = _size(tree / "opt/age")
+    print(
+        f"Image, unpacked: {(base_size + environment) / 1e9:.2f} GB: Debian with Python {base_size / 1e6:.0f} MB, "
+        f"{len(installed)} Python packages {environment / 1e9:.2f} GB, all of them in /opt/age/sbom.cdx.json.",
+        flush=True,
+    )
+
+
+_READ_ONLY = """
+mount --bind / /media && mount -o remount,ro,bind /media
+mount -t tmpfs -o mode=1777 tmpfs /media/tmp && mount -t tmpfs -o uid=1000,gid=1000 tmpfs /media/home/age
+mount --rbind /dev /media/dev && mount -t proc proc /media/proc
+cd / && exec chroot /media setpriv --reuid=1000 --regid=1000 --clear-groups --no-new-privs env HOME=/home/age sh -ec '
+  cd /home/age
+  if touch /opt/age/x 2>/dev/null; then echo "The root file system can be written."; exit 1; fi
+  age-pipeline run --config /opt/age/configs/demo.yaml --workdir /tmp/runs --set data.sample.count=300 --set trainer.epochs=1 \
+    --set evaluator.max_mae=200 --set evaluator.min_examples=1
+  test -s /tmp/runs/reports/*/report.html
+'
+"""
+"""As a pod with `readOnlyRootFilesystem` has it, with a volume at /tmp and one at the home directory."""
 
 
 def check(tree: pathlib.Path, environment: dict) -> None:
@@ -111,9 +177,17 @@ def check(tree: pathlib.Path, environment: dict) -> None:
         CHECKOUT / "tests", tree / "home/age/check/tests", ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True
     )
     shutil.copy(CHECKOUT / "pytest.ini", tree / "home/age/check")
+    # The image has no test packages: they lie beside the tests, in the versions that are locked.
+    shutil.copy(CHECKOUT / "locks" / "current.txt", tree / "home/age/check")
+    run_in(
+        tree,
+        "/build/uv/bin/uv pip install --python /opt/age/bin/python --target /home/age/check/packages "
+        "--constraint /home/age/check/current.txt --no-deps pytest pluggy iniconfig",
+        environment,
+    )
     run_in(tree, "chown -R age /home/age && chmod 1777 /tmp", environment)
     command = (
-        "cd /home/age/check && AGE_PIPELINE_INSTALLED=1 HOME=/home/age "
+        "cd /home/age/check && AGE_PIPELINE_INSTALLED=1 HOME=/home/age PYTHONPATH=/home/age/check/packages "
         "setpriv --reuid=1000 --regid=1000 --clear-groups python -m pytest -q -x -m containers tests/kubeflow/test_containers.py"
     )
     run_in(tree, command, environment)
@@ -128,8 +202,10 @@ def main() -> None:
     debian_tree.require("Making the image's tree")
     if given.tree.exists():
         sys.exit(f"{given.tree} exists already: name a directory that does not.")
-    environment = build(given.tree.absolute(), given.variant)
+    environment, base_size = build(given.tree.absolute(), given.variant)
     run_in(given.tree.absolute(), "setpriv --reuid=1000 --regid=1000 --clear-groups age-pipeline --help", environment)
+    inspect(given.tree.absolute(), base_size)
+    run_in(given.tree.absolute(), _READ_ONLY, environment)
     if given.check:
         check(given.tree.absolute(), environment)
 

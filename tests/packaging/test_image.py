@@ -1,6 +1,7 @@
 """The Dockerfile installs the current stack's lock file, from a small context, for a user who is not root."""
 
 import fnmatch
+import re
 from pathlib import Path
 
 import pytest
@@ -36,8 +37,32 @@ def test_packages_come_from_the_lock_files_with_hashes(variant):
     copied = [rest for word, rest in commands(variant) if word == "COPY" and rest.endswith("/build/locks/lock.txt")]
     assert all("--require-hashes" in rest for rest in runs)
     assert any("pip sync" in rest and rest.rstrip().endswith("/build/locks/lock.txt") for rest in runs)
-    lock = {"cpu": "current", "gpu": "current-cuda"}[variant]
+    lock = {"cpu": "current-image", "gpu": "current-image-cuda"}[variant]
     assert copied == [f"locks/{lock}.txt /build/locks/lock.txt"]
+
+
+def _locked(name):
+    return dict(re.findall(r"^([a-z0-9][a-z0-9.-]*)==(\S+)", (CHECKOUT / "locks" / f"{name}.txt").read_text(), re.MULTILINE))
+
+
+@pytest.mark.parametrize("variant", ["", "-cuda"])
+def test_the_image_has_the_locked_versions_without_what_only_tests_need(variant):
+    image_lock, lock = _locked(f"current-image{variant}"), _locked(f"current{variant}")
+    assert image_lock.items() <= lock.items()
+    gone = set(lock) - set(image_lock)
+    assert {"pytest", "playwright", "jsonschema", "ruff", "mypy", "import-linter"} <= gone
+    # TFX and Kubeflow's client need the Kubernetes client themselves.
+    assert "kubernetes" in image_lock
+
+
+def test_the_base_image_is_pinned_by_digest():
+    found = image.stages(TEXT, {})
+    assert re.fullmatch(r"debian:13-slim@sha256:[0-9a-f]{64}", found["debian"][0])
+
+
+def test_a_bill_of_materials_is_made_with_locked_tools():
+    (made,) = [rest for word, rest in commands("cpu") if word == "RUN" and "cyclonedx-py" in rest]
+    assert "--require-hashes" in made and "--output-file /opt/age/sbom.cdx.json" in made
 
 
 def test_nothing_that_compiles_is_installed():

@@ -160,7 +160,15 @@ def fingerprint(
     }
     if release.volumes_in_cache_key:
         key["containerSpec"]["pvcNames"] = sorted({mount["constant"] for mount in platform.get("pvcMount", [])})
-    return hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(_as_go_writes(key).encode()).hexdigest()
+
+
+def _as_go_writes(value: Any) -> str:
+    """JSON as Go's `encoding/json` writes it: sorted, without spaces, and safe within HTML."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    for character in "<>&\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return text
 
 
 def pod(container: dict[str, Any], platform: dict[str, Any]) -> dict[str, Any]:
