@@ -52,8 +52,7 @@ def _require_backbone(settings: TrainerSettings) -> None:
     """
     from age.model import backbone
 
-    frozen = backbone.resolve_freeze_through(settings.backbone, settings.freeze_through, settings.weights)
-    backbone.build(settings.backbone, settings.image_size, settings.weights, settings.weights_partial, frozen)
+    backbone.build(settings.backbone, settings.image_size, settings.weights, settings.weights_partial, settings.freeze_through)
 
 
 class Executor(base_executor.BaseExecutor):
