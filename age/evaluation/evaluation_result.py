@@ -16,6 +16,7 @@ _NAMES = {
     age_metrics.WITHIN_FIVE_YEARS: "within_5_years",
     age_metrics.EXAMPLE_COUNT: "example_count",
 }
+_SHOWN = {"mae", "bias", "within_5_years"}
 _BASELINE = "baseline"
 
 _Where = tuple[str, str] | None
@@ -39,6 +40,16 @@ class EvaluationResult:
     slices: list[Slice]
     validation_ok: bool
     reasons: list[str]
+
+    def by_name(self) -> dict[str, float]:
+        """Returns what is shown beside a run, under names such as `mae` and `mae gender=female`; numbers alone."""
+        measured = {"": self.metrics, **{f" {one.feature}={one.value}": one for one in self.slices}}
+        return {
+            name + where: value
+            for where, metrics in measured.items()
+            for name, value in metrics.model_dump(include=_SHOWN).items()
+            if value is not None
+        }
 
 
 def _value(metric_value: metrics_for_slice_pb2.MetricValue) -> float:

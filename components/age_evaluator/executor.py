@@ -2,10 +2,8 @@
 
 import json
 import os
-from typing import Any
 
 import tensorflow_model_analysis as tfma
-from absl import logging
 from tensorflow_model_analysis.proto import config_pb2
 from tfx.components.evaluator import executor as tfx_evaluator
 from tfx.components.statistics_gen import stats_artifact_utils
@@ -24,38 +22,16 @@ if not hasattr(tfma, "EvalConfig"):
     # `tfx.components`; that one does not run here (components/deferred_init.py).
     tfma.EvalConfig = config_pb2.EvalConfig
 
-SHOWN_METRICS = {"mae", "bias", "within_5_years"}
 
-
-def _statistics(artifact) -> dict[str, Any]:
+def _statistics(artifact) -> dict:
     return {
         split: stats_artifact_utils.load_statistics(artifact, split).proto()
         for split in artifact_utils.decode_split_names(artifact.split_names)
     }
 
 
-def _unique_values(statistics) -> dict[str, int]:
-    return {
-        feature.path.step[0] if feature.path.step else feature.name: feature.string_stats.unique
-        for dataset in statistics.datasets
-        for feature in dataset.features
-        if feature.HasField("string_stats")
-    }
-
-
 def _holds_model(artifact) -> bool:
     return storage.exists(os.path.join(path_utils.serving_model_dir(artifact.uri), "saved_model.pb"))
-
-
-def _record_metrics(evaluation_dir: str, artifact) -> None:
-    """Puts what was measured into the properties of an artifact; what is not a number is left out."""
-    result = evaluation_result.read(evaluation_dir)
-    measured = [("", result.metrics)]
-    measured += [(f" {entry.feature}={entry.value}", entry) for entry in result.slices]
-    for where, metrics in measured:
-        for name, value in metrics.model_dump(include=SHOWN_METRICS).items():
-            if value is not None:
-                artifact.set_float_custom_property(name + where, value)
 
 
 def _keep_the_cache_key_of_both_stacks(blessing) -> None:
@@ -78,24 +54,15 @@ class Executor(tfx_evaluator.Executor):
         Raises:
             BadInput: a threshold is out of range.
         """
-        slicing = json.loads(exec_properties["slicing"])
-        run_parameters.with_parameters(EvaluatorSettings, slicing, max_mae=exec_properties["max_mae"])
+        settings = run_parameters.with_parameters(
+            EvaluatorSettings,
+            json.loads(exec_properties["slicing"]),
+            **{name: exec_properties[name] for name in ("max_mae", "min_examples", "max_regression")},
+        )
         examples = artifact_utils.get_single_instance(input_dict["examples"])
         attributes = json.loads(examples.get_string_custom_property(features.ATTRIBUTES_PROPERTY))
         statistics = _statistics(artifact_utils.get_single_instance(input_dict["statistics"]))
-        unique_values = _unique_values(statistics[features.TEST])
-        chosen = evaluation_config.attributes_to_slice_by(
-            attributes, slicing["slice_attributes"], unique_values, slicing["max_slice_values"]
-        )
-        for name in sorted(set(attributes) - set(chosen)):
-            logging.warning("Not sliced by %s, which has %s different values.", name, unique_values.get(name))
-        config = evaluation_config.make(
-            max_mae=exec_properties["max_mae"],
-            min_examples=exec_properties["min_examples"],
-            max_regression=exec_properties["max_regression"],
-            slice_attributes=chosen,
-            slice_ceilings=slicing["slice_ceilings"],
-        )
+        config = evaluation_config.make(settings, attributes, statistics[features.TEST])
         inputs = {key: value for key, value in input_dict.items() if key != "baseline_model"}
         baseline = input_dict.get("baseline_model")
         if baseline and _holds_model(baseline[0]):
@@ -115,4 +82,6 @@ class Executor(tfx_evaluator.Executor):
             )
         beam_leftovers.remove(evaluation)
         _keep_the_cache_key_of_both_stacks(artifact_utils.get_single_instance(output_dict["blessing"]))
-        _record_metrics(evaluation, artifact_utils.get_single_instance(output_dict["metrics"]))
+        metrics = artifact_utils.get_single_instance(output_dict["metrics"])
+        for name, value in evaluation_result.read(evaluation).by_name().items():
+            metrics.set_float_custom_property(name, value)

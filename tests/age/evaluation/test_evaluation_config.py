@@ -1,0 +1,59 @@
+"""Thresholds and slices of an evaluation follow the settings and the columns that the data have."""
+
+import pytest
+from tensorflow_metadata.proto.v0 import statistics_pb2
+
+from age.evaluation import evaluation_config
+from age.evaluation.settings import EvaluatorSettings
+
+
+def statistics(**unique_values):
+    """Statistics of a test split with string columns of that many different values."""
+    found = statistics_pb2.DatasetFeatureStatisticsList()
+    dataset = found.datasets.add(num_examples=100)
+    for column, unique in unique_values.items():
+        dataset.features.add(path={"step": [column]}, string_stats={"unique": unique})
+    return found
+
+
+def sliced_by(settings, attributes, test_split):
+    config = evaluation_config.make(settings, attributes, test_split)
+    return [list(one.feature_keys) for one in config.slicing_specs]
+
+
+def mae_thresholds(config):
+    return {
+        tuple(sorted(one.slicing_specs[0].feature_values.items())): one.threshold.value_threshold.upper_bound.value
+        for one in config.metrics_specs[0].metrics[0].per_slice_thresholds
+    }
+
+
+@pytest.mark.parametrize(
+    "settings, expected",
+    [
+        ({}, [[], ["age_decade"], ["gender"], ["ethnicity"]]),
+        ({"slice_attributes": ["ethnicity", "of no column"]}, [[], ["age_decade"], ["ethnicity"]]),
+        ({"slice_attributes": []}, [[], ["age_decade"]]),
+        ({"max_slice_values": 4}, [[], ["age_decade"], ["gender"]]),
+    ],
+)
+def test_slices_are_the_decade_and_the_wanted_columns_with_few_enough_values(settings, expected):
+    found = sliced_by(EvaluatorSettings(**settings), ["gender", "ethnicity"], statistics(gender=2, ethnicity=5))
+
+    assert found == expected
+
+
+def test_ceilings_of_slices_stand_beside_that_of_the_whole_split():
+    settings = EvaluatorSettings(max_mae=6.5, slice_ceilings={"gender=female": 7.0, "camera=a=b": 9.0})
+
+    config = evaluation_config.make(settings, [], statistics())
+
+    assert mae_thresholds(config) == {(): 6.5, (("camera", "a=b"),): 9.0, (("gender", "female"),): 7.0}
+
+
+def test_regression_and_number_of_examples_hold_for_the_whole_split_alone():
+    config = evaluation_config.make(EvaluatorSettings(max_regression=0.5, min_examples=40), [], statistics())
+
+    mae, count = config.metrics_specs[0].metrics[:2]
+    assert mae.per_slice_thresholds[0].threshold.change_threshold.absolute.value == 0.5
+    assert [one.threshold.value_threshold.lower_bound.value for one in count.per_slice_thresholds] == [40]
