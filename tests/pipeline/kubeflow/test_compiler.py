@@ -18,7 +18,7 @@ from schemas.bad_input import BadInput
 from tests.kubeflow.imitation import cluster, driver
 from tests.kubeflow.imitation.releases import RELEASES
 
-CHECKOUT = pathlib.Path(__file__).parents[2]
+CHECKOUT = pathlib.Path(__file__).parents[3]
 CONFIG = str(CHECKOUT / "configs" / "kubeflow.yaml")
 
 PLACED = [

@@ -13,9 +13,9 @@ from pipeline.kubeflow import compiler, following, submission
 from pipeline.kubeflow.installation import Installation as Connected
 from pipeline.kubeflow.settings import Connection
 from schemas.bad_input import BadInput
-from tests.kubeflow.api_server import Installation, serving
+from tests.pipeline.kubeflow.api_server import Installation, serving
 
-CONFIG = str(pathlib.Path(__file__).parents[2] / "configs" / "kubeflow.yaml")
+CONFIG = str(pathlib.Path(__file__).parents[3] / "configs" / "kubeflow.yaml")
 SECRET = "ey-very-secret"
 
 
