@@ -114,12 +114,12 @@ def measure(data: str, scratch: str, repeats: int) -> Iterator[str]:
     ingested, trained = [], []
     for name, directory in (("once", data), ("ten times", many)):
         out = os.path.join(scratch, name)
-        told = _peaks(_INGESTION, directory, out)
-        ingested.append(told)
-        yield f"ingesting {told['count']} rows: {told['after']:.0f} MiB at most, {told['before']:.0f} MiB of them libraries"
+        peaks = _peaks(_INGESTION, directory, out)
+        ingested.append(peaks)
+        yield f"ingesting {peaks['count']} rows: {peaks['after']:.0f} MiB at most, {peaks['before']:.0f} MiB of them libraries"
         patterns = [os.path.join(out, split, "*") for split in (features.TRAIN, features.VALIDATION)]
-        told = _peaks(_TRAINING, *patterns, os.path.join(out, "training"))
-        trained.append(told)
-        yield f"training on {told['count']} images: {told['after']:.0f} MiB at most, {told['before']:.0f} MiB of them libraries"
+        peaks = _peaks(_TRAINING, *patterns, os.path.join(out, "training"))
+        trained.append(peaks)
+        yield f"training on {peaks['count']} images: {peaks['after']:.0f} MiB at most, {peaks['before']:.0f} MiB of them libraries"
     yield _growth("ingestion", *ingested)
     yield _growth("training from the files", *trained)

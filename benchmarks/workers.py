@@ -12,17 +12,17 @@ _WORKERS = (1, 2)
 _TIMES = 10
 
 
-def _direct(workers: int) -> configuration.Beam:
+def _on_this_machine(workers: int) -> configuration.Beam:
     return configuration.Beam(runner="DirectRunner", options={"direct_num_workers": workers})
 
 
 def _run(data: str, directory: str, beam_section: configuration.Beam) -> dict:
-    told = ingestion.ingest(data, directory, beam_section)
+    measured = ingestion.ingest(data, directory, beam_section)
     shutil.rmtree(directory)
-    return told
+    return measured
 
 
-def measure(data: str, scratch: str, repeats: int, beam_section=_direct) -> Iterator[str]:
+def measure(data: str, scratch: str, repeats: int, beam_section=_on_this_machine) -> Iterator[str]:
     """Yields rows per second of both numbers of workers on ten times the data set, and how much faster two are.
 
     On the DirectRunner, one worker is a thread of this process, two are processes of their own. Start-up, which is what

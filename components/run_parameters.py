@@ -39,7 +39,5 @@ def require_text(**parameters: str) -> None:
 
 def _sentence(error: dict) -> str:
     name = ".".join(str(part) for part in error["loc"])
-    said = str(error["ctx"]["error"]) if error["type"] == "value_error" else error["msg"]
-    return (
-        f"The pipeline parameter {name} is {error['input']!r}; {said[0].lower()}{said[1:]}. Start the run again with another."
-    )
+    message = str(error["ctx"]["error"]) if error["type"] == "value_error" else error["msg"]
+    return f"The pipeline parameter {name} is {error['input']!r}; {message[0].lower()}{message[1:]}. Start the run again with another."

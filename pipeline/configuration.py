@@ -30,7 +30,7 @@ class Splits(_Section):
     test: float = pydantic.Field(0.1, gt=0, lt=1)
 
     @pydantic.model_validator(mode="after")
-    def _whole(self):
+    def _sum_to_one(self):
         total = self.train + self.validation + self.test
         if abs(total - 1) > 1e-6:
             raise ValueError(f"the shares sum to {total:g}; expected 1")
@@ -180,8 +180,8 @@ def _sentence(error: dict[str, Any], source: str) -> str:
     if error["type"] == "model_type":
         keys = ", ".join(sorted(_keys_at(error["loc"])))
         return f"{source}: {key}{found}; expected keys below it ({keys}). Remove {key} to take the defaults."
-    said = str(error["ctx"]["error"]) if error["type"] == "value_error" else error["msg"]
-    return f"{source}: {key}{found}; {said[0].lower()}{said[1:]}."
+    message = str(error["ctx"]["error"]) if error["type"] == "value_error" else error["msg"]
+    return f"{source}: {key}{found}; {message[0].lower()}{message[1:]}."
 
 
 def _keys_at(location) -> Iterable[str]:

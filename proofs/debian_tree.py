@@ -60,8 +60,8 @@ def require(what_for: str) -> None:
 
 def make(tree: pathlib.Path, suite: str) -> None:
     """Makes the tree: the minimal system of a Debian release, such as `trixie`, from the mirror that debootstrap uses."""
-    made = subprocess.run(["debootstrap", "--variant=minbase", suite, str(tree)])
-    if made.returncode:
+    finished = subprocess.run(["debootstrap", "--variant=minbase", suite, str(tree)])
+    if finished.returncode:
         sys.exit(f"debootstrap could not make {tree} (its reason is above).")
     # Debian's installer writes this one, as container engines do; debootstrap does not.
     (tree / "etc/hosts").write_text("127.0.0.1\tlocalhost\n::1\tlocalhost\n")

@@ -52,7 +52,7 @@ class FirstRun:
         self._variables.update(HOME="/root", LANG="C.UTF-8")
         self._remarks = []
 
-    def _do(self, command: str, log: list | None = None) -> int:
+    def _run_inside(self, command: str, log: list | None = None) -> int:
         print(f"$ {command}", flush=True)
         return debian_tree.run_in(self._tree, f"cd {debian_tree.INSIDE} && {command}", self._variables, self._mounts, log)
 
@@ -68,20 +68,20 @@ class FirstRun:
         Raises:
             SystemExit: with a sentence, when it is not as README.md says.
         """
-        said = []
-        status = self._do("make run", said)
-        lacks = next(filter(None, map(_LACKS.match, said)), None)
+        output = []
+        status = self._run_inside("make run", output)
+        lacks = next(filter(None, map(_LACKS.match, output)), None)
         if lacks:
             if self._written():
                 sys.exit(f"{self._tree}: something was written before it was said what is missing: {self._written()}.")
             # The command as it stands, with nobody there to say yes.
             (self._tree / "etc/apt/apt.conf.d/90yes").write_text('APT::Get::Assume-Yes "true";\n')
-            if self._do(lacks[1]):
+            if self._run_inside(lacks[1]):
                 sys.exit(f"{self._tree}: the command that was named does not work: {lacks[1]}")
             self._remarks.append(f"after '{lacks[1]}'")
-            said = []
-            status = self._do("make run", said)
-        no_python = next(filter(None, map(_NO_PYTHON.match, said)), None)
+            output = []
+            status = self._run_inside("make run", output)
+        no_python = next(filter(None, map(_NO_PYTHON.match, output)), None)
         if no_python:
             version = no_python[1]
             place = python_of_this_machine(version)
@@ -90,9 +90,9 @@ class FirstRun:
             self._mounts[place] = place
             self._variables.update(PATH=f"{debian_tree.PATH}:{place}/bin", PYTHONDONTWRITEBYTECODE="1")
             self._remarks.append(f"with this machine's Python {version}, since uv could NOT download one here")
-            said = []
-            status = self._do("make run", said)
-        if status or not any("BLESSED: this model may serve" in line for line in said):
+            output = []
+            status = self._run_inside("make run", output)
+        if status or not any("BLESSED: this model may serve" in line for line in output):
             sys.exit(f"{self._tree}: `make run` ended with {status} and did not bless the demo's model.")
         return ", ".join(self._remarks) or "by itself"
 

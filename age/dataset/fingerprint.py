@@ -38,11 +38,11 @@ class DataFingerprint:
     rows: int
 
 
-_Look = Callable[[str], bytes | None]
+_FileState = Callable[[str], bytes | None]
 """Takes a path and returns what the file system says of the file, or None where there is none."""
 
 
-def _local_look(path: str) -> bytes | None:
+def _local_state(path: str) -> bytes | None:
     try:
         status = os.stat(path)
     except (OSError, ValueError):
@@ -50,27 +50,27 @@ def _local_look(path: str) -> bytes | None:
     return b"%d\0%d\0%d\0%d" % (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
 
 
-def _remote_look(path: str) -> bytes | None:
+def _remote_state(path: str) -> bytes | None:
     status = storage.file_state(path)
     return status and b"%d\0%d" % status
 
 
-def _look(data_dir: str) -> _Look:
-    """Returns how to look at the files of a directory: at a listing of it where its file system has one with times."""
+def _file_state(data_dir: str) -> _FileState:
+    """Returns what finds out the state of a directory's files: from a listing of it where its file system has one with times."""
     if not storage.is_remote(data_dir):
-        return _local_look
+        return _local_state
     listed: dict[str, bytes] = {}
     for folder in image_folder.IMAGE_FOLDERS:
         listing = storage.list_states(storage.join(data_dir, folder))
         if listing is None:
-            return _remote_look
+            return _remote_state
         listed.update((path, b"%d\0%d" % state) for path, state in listing)
     # A listing does not go down into further folders.
     top = {storage.join(data_dir, folder).rstrip("/") for folder in image_folder.IMAGE_FOLDERS}
-    return lambda path: listed.get(path) if path.rpartition("/")[0] in top else _remote_look(path)
+    return lambda path: listed.get(path) if path.rpartition("/")[0] in top else _remote_state(path)
 
 
-def _state(data_dir: str, look: _Look, name: str) -> bytes | None:
+def _state(data_dir: str, look: _FileState, name: str) -> bytes | None:
     """Returns 16 bytes that change whenever the file does that a row means by `name`, or None where there is none."""
     if not name:
         return None
@@ -146,11 +146,11 @@ def _fingerprint(
     remote = storage.is_remote(data_dir)
     directory = data_dir if remote else os.path.realpath(data_dir)
     remembered = RememberedDigests(memory)
-    look = _look(directory)
+    look = _file_state(directory)
     content, done = _file_digest(storage.join(data_dir, features.LABEL_FILE)), 0
     with concurrent.futures.ThreadPoolExecutor(_READERS if remote else _LOCAL_READERS) as pool:
         # Looking at a local file takes less time than handing it to a thread.
-        map_looks = pool.map if look is _remote_look else map
+        map_looks = pool.map if look is _remote_state else map
         while batch := list(itertools.islice(names, _BATCH)):
             states = list(map_looks(lambda name: _state(directory, look, name), batch))
             digests = remembered.find(states)

@@ -285,7 +285,7 @@ class _WriteExamples(_ImagesFn):
         self._fractions = fractions
         self._attribute_names = attribute_names
 
-    def _make(self, rows: list[row_checks.Candidate]) -> list[_Outcome]:
+    def _examples_of(self, rows: list[row_checks.Candidate]) -> list[_Outcome]:
         def reject_all(reason: str, detail: str) -> list[_Outcome]:
             return [row_checks.reject(row, reason, detail) for row in rows]
 
@@ -311,7 +311,7 @@ class _WriteExamples(_ImagesFn):
     ) -> Iterator[tuple[str, bytes]]:
         pictures = _pictures(hashed)
         while batch := list(itertools.islice(pictures, _ROWS_PER_BATCH)):
-            for outcomes in self._map(self._make, batch):
+            for outcomes in self._map(self._examples_of, batch):
                 for outcome in outcomes:
                     if isinstance(outcome, _Duplicate):
                         tally.add_duplicate(counted)

@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from age.evaluation.predictions_file import Predictions
+from age.evaluation.predictions_file import PredictionColumns
 from schemas import features
 from schemas.verdict import Interval, Slice
 
@@ -55,7 +55,7 @@ def _resampled_means(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]
     return np.concatenate(means)
 
 
-def mean_age_mae(predictions: Predictions, mean_training_age: float | None) -> float | None:
+def mean_age_mae(predictions: PredictionColumns, mean_training_age: float | None) -> float | None:
     """Returns the MAE, years, of answering every photograph with the mean age of the training split."""
     if not len(predictions.real_age) or mean_training_age is None:
         return None
@@ -65,7 +65,7 @@ def mean_age_mae(predictions: Predictions, mean_training_age: float | None) -> f
 class SliceErrors:
     """Finds the errors of a slice's photographs."""
 
-    def __init__(self, predictions: Predictions):
+    def __init__(self, predictions: PredictionColumns):
         self._predictions = predictions
         decades, self._decade_codes = np.unique(np.floor(predictions.real_age / 10), return_inverse=True)
         self._decades = [features.age_decade(10 * decade) for decade in decades]

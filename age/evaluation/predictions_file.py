@@ -34,7 +34,7 @@ class Row(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True)
-class Predictions:
+class PredictionColumns:
     """The columns of a predictions file that errors are computed from, n rows.
 
     Attributes:
@@ -86,7 +86,7 @@ def rows(path: str) -> Iterator[Row]:
             yield Row(file_name, sha256, float(real_age), float(predicted_age), tuple(attributes))
 
 
-def read(path: str, attributes: Sequence[str]) -> Predictions:
+def read(path: str, attributes: Sequence[str]) -> PredictionColumns:
     """Reads a predictions file; memory grows by a few dozen bytes a row.
 
     Args:
@@ -101,7 +101,7 @@ def read(path: str, attributes: Sequence[str]) -> Predictions:
         predicted.append(row.predicted_age)
         for place, value in enumerate(row.attributes):
             codes[place].append(values[place].setdefault(value, len(values[place])))
-    return Predictions(
+    return PredictionColumns(
         real_age=np.frombuffer(real, dtype=np.float64),
         predicted_age=np.frombuffer(predicted, dtype=np.float64),
         attributes={

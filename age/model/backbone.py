@@ -9,6 +9,7 @@ from absl import logging
 
 from age.model import backbone_table
 from schemas.bad_input import BadInput
+from schemas.failures import ServiceUnavailable
 
 WEIGHTS_IMAGENET = "imagenet"
 WEIGHTS_NONE = "none"
@@ -162,7 +163,7 @@ def _with_imagenet_weights(chosen: backbone_table.Backbone, image_size: int) -> 
     except Exception as error:
         # Keras wraps whatever went wrong with the download (URLError, HTTPError, timeouts) in a bare Exception.
         reason = str(error).splitlines()[0]
-        raise BadInput(
+        raise ServiceUnavailable(
             f"trainer.weights: the ImageNet weights could not be downloaded: {reason}. Connect to the internet, or set "
             f"trainer.weights to the path of a weights file, or to '{WEIGHTS_NONE}' to start from random weights."
         ) from error
@@ -197,8 +198,9 @@ def build(
         The Keras model without its top, from `[n, s, s, 3]` to `[n, h, w, c]`, and the name of the last frozen layer or None.
 
     Raises:
-        BadInput: an image too small, weights that can't be had or don't fit, an unknown layer, a layer at which the network
+        BadInput: an image too small, weights that are not there or don't fit, an unknown layer, a layer at which the network
             can't be cut, or a frozen layer without weights.
+        ServiceUnavailable: ImageNet weights that can't be downloaded.
     """
     chosen = backbone_table.get(name)
     missing: set[str] = set()

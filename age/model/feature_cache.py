@@ -111,14 +111,14 @@ class _Progress:
     def __init__(self, doing: str, count: int):
         self._doing = doing
         self._count = count
-        self._started = self._told = time.monotonic()
+        self._started = self._reported_at = time.monotonic()
         self.update(0)
 
     def update(self, done: int) -> None:
         progress.report(self._doing, done=done, total=self._count, unit="images")
         now = time.monotonic()
-        if now - self._told > _SECONDS_BETWEEN_LINES or done == self._count:
-            self._told = now
+        if now - self._reported_at > _SECONDS_BETWEEN_LINES or done == self._count:
+            self._reported_at = now
             logging.info("%d of %d images, %.0f images/s", done, self._count, done / (now - self._started))
 
 
@@ -155,7 +155,7 @@ def _compute(path: str, stem: keras.Model | None, settings: TrainerSettings, sou
     forward = None if stem is None else tf.function(lambda images: stem(images, training=False))
     unfinished = f"{path}.{os.getpid()}.unfinished"
     array = np.lib.format.open_memmap(unfinished, mode="w+", dtype=wanted.dtype, shape=wanted.shape)
-    done, told = 0, _Progress(_doing(stem, views, wanted.nbytes), len(labels))
+    done, progress_line = 0, _Progress(_doing(stem, views, wanted.nbytes), len(labels))
     for images in example_reading.decoded_images(source.file_patterns, settings.image_size, _COMPUTE_BATCH):
         ranks = labels.rank[done : done + len(images)]
         for number in range(views):
@@ -165,7 +165,7 @@ def _compute(path: str, stem: keras.Model | None, settings: TrainerSettings, sou
                 seen = augmentation.view(tf.cast(images, tf.float32), number, random_views, settings.augmentation)
                 array[ranks, number] = forward(seen).numpy()
         done += len(images)
-        told.update(done)
+        progress_line.update(done)
     array.flush()
     os.replace(unfinished, path)
 

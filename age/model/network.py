@@ -171,6 +171,7 @@ def build(settings: TrainerSettings, ages: TrainingAges) -> AgeNetwork:
 
     Raises:
         BadInput: as `backbone.build`, and for pooled layers that there are none of.
+        ServiceUnavailable: as `backbone.build`.
     """
     network, cut_name = backbone.build(
         settings.backbone, settings.image_size, settings.weights, settings.weights_partial, settings.freeze_through

@@ -15,7 +15,7 @@ from age import progress, storage
 from age.model import epoch_progress, example_reading, export, feature_cache, feeding, network, objective, optimizer
 from age.model.augmentation import augmenter
 from age.model.settings import TrainerInputs, TrainerSettings
-from schemas.bad_input import BadInput
+from schemas.failures import TrainingDiverged
 from schemas.verdict import FeatureCache, Training
 
 HISTORY_FILE = "history.json"
@@ -90,7 +90,7 @@ def _fit(
 
 def _check_history(history: Mapping[str, Sequence[float]], settings: TrainerSettings) -> None:
     if not history.get("val_mae") or not np.isfinite(history["loss"]).all():
-        raise BadInput(
+        raise TrainingDiverged(
             f"Training diverged: the loss is not a number any more after {len(history['loss'])} epoch(s) at a learning rate "
             f"of {settings.learning_rate:g}. Lower trainer.learning_rate."
         )
@@ -193,7 +193,9 @@ def run_fn(fn_args: FnArgs) -> None:
             validation split (early stopping and choice of the best weights), never the test split.
 
     Raises:
-        BadInput: weights that don't fit, a full disk, or a loss that diverged.
+        BadInput: weights that don't fit, or a full disk.
+        ServiceUnavailable: ImageNet weights that can't be downloaded.
+        TrainingDiverged: a loss that is not a number.
     """
     started = time.monotonic()
     inputs = TrainerInputs.model_validate(fn_args.custom_config)

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from age.reporting import error_curves, svg
-from age.reporting.untrusted_text import plain
+from age.untrusted_text import harmless
 from schemas import features
 from schemas.verdict import Histogram, Interval, Metrics, Slice
 
@@ -120,7 +120,7 @@ def mae_by_slice(slices: list[Slice], mae: float, largest: float, name: str) -> 
         largest: end of the scale.
         name: of the drawing.
     """
-    feature = "decade of age" if slices[0].feature == features.AGE_DECADE else plain(slices[0].feature, 40)
+    feature = "decade of age" if slices[0].feature == features.AGE_DECADE else harmless(slices[0].feature, 40)
     height = _ABOVE + _ROW_HEIGHT * len(slices) + _BELOW
     label = f"MAE by {feature}; the table below has the numbers"
     # Room for the names and numbers is set by hand: with axes of one width, lengths can be compared between charts.
@@ -139,7 +139,7 @@ def mae_by_slice(slices: list[Slice], mae: float, largest: float, name: str) -> 
                 color=svg.MUTED,
             )
         axes.set_xlim(0, largest)
-        _rows_below_each_other(axes, [plain(entry.value or "(blank)", _LABEL_CHARACTERS) for entry in slices])
+        _rows_below_each_other(axes, [harmless(entry.value or "(blank)", _LABEL_CHARACTERS) for entry in slices])
         axes.set_title(f"│ whole test split: {mae:.2f}", color=svg.MUTED)
         axes.set_xlabel("mean absolute error, years")
     return chart.svg

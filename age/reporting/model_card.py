@@ -12,8 +12,8 @@ import markupsafe
 
 from age import storage
 from age.reporting import page
-from age.reporting.untrusted_text import plain
 from age.serving.serving_directory import EXTRA_ASSETS
+from age.untrusted_text import harmless
 from schemas.verdict import Verdict
 
 _TEMPLATE = "model_card.md.j2"
@@ -22,7 +22,7 @@ _SPECIAL = re.compile(r"([\\`*_\[\]|~]|^[#+=-]|(?<=^\d)[.)](?=\s)|(?<=:)//|(?<=w
 
 def _literal(text: Any, limit: int = 80) -> str:
     """Returns `text` with whatever Markdown or HTML could read as more than letters escaped."""
-    return str(markupsafe.escape(_SPECIAL.sub(r"\\\1", plain(str(text), limit).strip())))
+    return str(markupsafe.escape(_SPECIAL.sub(r"\\\1", harmless(str(text), limit).strip())))
 
 
 def render(verdict: Verdict) -> str:

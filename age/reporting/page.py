@@ -10,8 +10,9 @@ import markupsafe
 
 from age import storage
 from age.dataset import data_facts
-from age.reporting import charts, error_curves, headline, predictions, reproduction, thumbnails
-from age.reporting.untrusted_text import plain, plain_throughout
+from age.reporting import charts, error_curves, headline, reproduction, shown_predictions, thumbnails
+from age.reporting.shown_predictions import ShownPredictions
+from age.untrusted_text import harmless, harmless_throughout
 from schemas import features
 from schemas.verdict import BLESSING_FILE, Paths, Slice, Verdict
 
@@ -51,7 +52,7 @@ def _bytes(number: float) -> str:
 
 
 def _short(text: object, limit: int = 60) -> str:
-    return plain(str(text), limit)
+    return harmless(str(text), limit)
 
 
 _ENVIRONMENT_FILTERS: dict[str, Callable[..., str]] = {
@@ -80,7 +81,7 @@ def environment() -> jinja2.Environment:
 
 def shown(verdict: Verdict) -> Verdict:
     """Returns a verdict with every text in it made fit to be shown."""
-    return Verdict.model_validate(plain_throughout(verdict.model_dump(exclude_unset=True)))
+    return Verdict.model_validate(harmless_throughout(verdict.model_dump(exclude_unset=True)))
 
 
 def _by_feature(slices: list[Slice]) -> dict[str, list[Slice]]:
@@ -90,17 +91,17 @@ def _by_feature(slices: list[Slice]) -> dict[str, list[Slice]]:
     return grouped
 
 
-def _read_predictions(path: str | None) -> tuple[predictions.Predictions | None, str | None]:
+def _read_predictions(path: str | None) -> tuple[ShownPredictions | None, str | None]:
     """Returns the predictions, None where there are none, and what to say when they should be there and are not."""
     if not path:
         return None, None
     try:
-        return predictions.read(path), None
+        return shown_predictions.read(path), None
     except (OSError, ValueError, IndexError, csv.Error) as error:
-        return None, f"The predictions can't be read ({plain(str(error), 300)}): their charts are left out."
+        return None, f"The predictions can't be read ({harmless(str(error), 300)}): their charts are left out."
 
 
-def _charts(verdict: Verdict, predicted: predictions.Predictions | None) -> dict[str, Any]:
+def _charts(verdict: Verdict, predicted: ShownPredictions | None) -> dict[str, Any]:
     drawn: dict[str, Any] = {"slices": {}}
     metrics, training, data = verdict.metrics, verdict.training, verdict.data
     if metrics and metrics.mae is not None:
@@ -139,7 +140,7 @@ def _charts(verdict: Verdict, predicted: predictions.Predictions | None) -> dict
     }
 
 
-def _faces(verdict: Verdict, predicted: predictions.Predictions | None) -> dict[str, Any]:
+def _faces(verdict: Verdict, predicted: ShownPredictions | None) -> dict[str, Any]:
     """Returns the thumbnails, or why there are none."""
     allowed = verdict.setting("report.faces") is True
     nothing: dict[str, Any] = {"allowed": allowed, "problem": None, "by_sha256": {}, "across_ages": []}
@@ -149,7 +150,7 @@ def _faces(verdict: Verdict, predicted: predictions.Predictions | None) -> dict[
     try:
         cut = thumbnails.cut(verdict.paths.examples, wanted)
     except (OSError, ValueError) as error:
-        return {**nothing, "problem": f"The photographs can't be shown: {plain(str(error), 300)}"}
+        return {**nothing, "problem": f"The photographs can't be shown: {harmless(str(error), 300)}"}
     return {**nothing, "by_sha256": cut.by_sha256, "across_ages": cut.across_ages}
 
 
@@ -167,16 +168,16 @@ def render(verdict: Verdict) -> str:
     `paths.predictions` and `paths.examples` name.
     """
     predicted, predictions_problem = _read_predictions(verdict.paths.predictions)
-    harmless = shown(_with_published_paths(verdict))
+    displayed = shown(_with_published_paths(verdict))
     return (
         environment()
         .get_template(_TEMPLATE)
         .render(
-            verdict=harmless,
-            headline=headline.headline(harmless),
-            comparisons=headline.comparisons(harmless),
-            slices=_by_feature(harmless.slices),
-            charts=_charts(harmless, predicted),
+            verdict=displayed,
+            headline=headline.headline(displayed),
+            comparisons=headline.comparisons(displayed),
+            slices=_by_feature(displayed.slices),
+            charts=_charts(displayed, predicted),
             predictions=predicted,
             predictions_problem=predictions_problem,
             faces=_faces(verdict, predicted),

@@ -6,7 +6,6 @@ import os
 import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.proto import config_pb2
 from tfx.components.evaluator import executor as tfx_evaluator
-from tfx.components.statistics_gen import stats_artifact_utils
 from tfx.types import artifact_utils
 from tfx.utils import path_utils, proto_utils
 
@@ -14,20 +13,13 @@ from age import storage
 from age.dataset import beam_leftovers
 from age.evaluation import evaluation_config, evaluation_result, extractors, predictions_writer
 from age.evaluation.settings import EvaluatorSettings
-from components import run_parameters
+from components import run_parameters, statistics
 from schemas import features
 
 if not hasattr(tfma, "EvalConfig"):
     # TFX's Evaluator looks for it there. TFMA 0.52 has it elsewhere, which TFX 1.21 makes good in the `__init__` of
     # `tfx.components`; that one does not run here (components/deferred_init.py).
     tfma.EvalConfig = config_pb2.EvalConfig
-
-
-def _statistics(artifact) -> dict:
-    return {
-        split: stats_artifact_utils.load_statistics(artifact, split).proto()
-        for split in artifact_utils.decode_split_names(artifact.split_names)
-    }
 
 
 def _holds_model(artifact) -> bool:
@@ -61,14 +53,14 @@ class Executor(tfx_evaluator.Executor):
         )
         examples = artifact_utils.get_single_instance(input_dict["examples"])
         attributes = json.loads(examples.get_string_custom_property(features.ATTRIBUTES_PROPERTY))
-        statistics = _statistics(artifact_utils.get_single_instance(input_dict["statistics"]))
-        config = evaluation_config.make(settings, attributes, statistics[features.TEST])
+        by_split = statistics.by_split(input_dict["statistics"])
+        config = evaluation_config.make(settings, attributes, by_split[features.TEST])
         inputs = {key: value for key, value in input_dict.items() if key != "baseline_model"}
         baseline = input_dict.get("baseline_model")
         if baseline and _holds_model(baseline[0]):
             inputs["baseline_model"] = baseline
         evaluation = artifact_utils.get_single_uri(output_dict["evaluation"])
-        pictures = sum(dataset.num_examples for split in statistics.values() for dataset in split.datasets)
+        pictures = sum(dataset.num_examples for split in by_split.values() for dataset in split.datasets)
         with predictions_writer.writing_predictions(evaluation, attributes, pictures):
             super().Do(
                 inputs,

@@ -8,7 +8,7 @@ from tfx.dsl.component.experimental.decorators import component
 
 from age import storage
 from components.artifacts import BlessingReport
-from schemas.bad_input import BadInput
+from schemas.failures import NotBlessed
 from schemas.verdict import BLESSING_FILE, Verdict
 
 
@@ -22,11 +22,11 @@ def BlessingGate(report: InputArtifact[BlessingReport]):
         report: what BlessingReport wrote.
 
     Raises:
-        BadInput: the model was not blessed; the message has every reason.
+        NotBlessed: the message has every reason.
     """
     verdict = Verdict.from_json(storage.read_bytes(os.path.join(report.uri, BLESSING_FILE)))
     if not verdict.blessed:
-        raise BadInput(
+        raise NotBlessed(
             "NOT BLESSED. The model must not serve:\n"
             + "\n".join(f"  - {reason}" for reason in verdict.reasons)
             + f"\nReport: {verdict.paths.report}"

@@ -4,7 +4,6 @@ import json
 import os
 
 from tensorflow_metadata.proto.v0 import anomalies_pb2
-from tfx.components.statistics_gen import stats_artifact_utils
 from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 from tfx.utils import io_utils
@@ -12,7 +11,7 @@ from tfx.utils import io_utils
 from age import storage
 from age.dataset import data_facts, gate
 from age.reporting import page, verdicts
-from components import stages
+from components import stages, statistics
 from components.artifacts import EXAMPLES_PROPERTY
 from schemas.bad_input import BadInput
 from schemas.run_description import RunDescription
@@ -32,14 +31,12 @@ class Executor(base_executor.BaseExecutor):
         counts = data_facts.read_counts(artifact_utils.get_single_uri(input_dict["rejects"]))
         schema_dir = artifact_utils.get_single_uri(input_dict["schema"])
         schema = io_utils.SchemaReader().read(io_utils.get_only_uri_in_dir(schema_dir))
-        artifact = artifact_utils.get_single_instance(input_dict["statistics"])
-        splits = artifact_utils.decode_split_names(artifact.split_names)
-        statistics = {split: stats_artifact_utils.load_statistics(artifact, split).proto() for split in splits}
-        anomalies = {split: self._anomalies(input_dict["anomalies"], split) for split in splits if counts.splits.get(split)}
-        findings = gate.check(counts, statistics, anomalies, schema, exec_properties["max_reject_fraction"])
+        by_split = statistics.by_split(input_dict["statistics"])
+        anomalies = {split: self._anomalies(input_dict["anomalies"], split) for split in by_split if counts.splits.get(split)}
+        findings = gate.check(counts, by_split, anomalies, schema, exec_properties["max_reject_fraction"])
         if findings.reasons:
             self._stop(findings, input_dict, exec_properties)
-        passed = {"passed": True, "counts": counts.model_dump(), "split_sizes": gate.split_sizes(statistics)}
+        passed = {"passed": True, "counts": counts.model_dump(), "split_sizes": gate.split_sizes(by_split)}
         gate_report = os.path.join(artifact_utils.get_single_uri(output_dict["gate_report"]), GATE_REPORT_FILE)
         storage.write_text(gate_report, json.dumps(passed, indent=2))
 

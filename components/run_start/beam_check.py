@@ -17,6 +17,7 @@ import uuid
 from typing import Any
 
 from schemas.bad_input import BadInput
+from schemas.failures import Failure, ServiceUnavailable
 
 RUNNERS = ("FlinkRunner", "SparkRunner")
 """The runners that take jobs through a job server and run them in worker pools."""
@@ -72,8 +73,9 @@ def check(arguments: list[str], seconds: float = SECONDS) -> None:
         seconds: after so many it has ended, one way or the other.
 
     Raises:
-        BadInput: the job server does not answer, the cluster has no free slots, no worker pool answers, or its workers can't
-            import the project or have another version of it.
+        ServiceUnavailable: the job server, the cluster or the worker pool does not answer, or all slots are taken.
+        BadInput: the cluster is too small, it can't do the job, or its workers can't import the project or have another
+            version of it.
     """
     options = dict(word[2:].partition("=")[::2] for word in arguments)
     if options.get("runner") not in RUNNERS:
@@ -91,17 +93,17 @@ def check(arguments: list[str], seconds: float = SECONDS) -> None:
         failure = flink.failure(job.name) if flink and job.is_alive() else None
         if failure:
             flink.cancel(job.name)
-            raise _told(failure, endpoint, pool)
+            raise _failed_probe(failure, endpoint, pool)
     if job.is_alive():
         if flink:
             flink.cancel(job.name)
-        raise BadInput(
+        raise ServiceUnavailable(
             f"The cluster behind Beam's job server {endpoint} did not finish a job of a few elements within {seconds:g} s. Either "
             f"it has no free slots (its web interface tells), or it waits for workers from {pool} "
             "(beam.options.environment_config)."
         )
     if job.error is not None:
-        raise _told(str(job.error) or type(job.error).__name__, endpoint, pool)
+        raise _failed_probe(str(job.error) or type(job.error).__name__, endpoint, pool)
     _require_the_same(job.found, pool)
 
 
@@ -111,7 +113,7 @@ def _require_job_server(endpoint: str) -> None:
         with socket.create_connection((host.strip("[]"), int(port)), timeout=_REACH_SECONDS):
             pass
     except OSError as error:
-        raise BadInput(
+        raise ServiceUnavailable(
             f"beam.options.job_endpoint: Beam's job server does not answer at {endpoint} ({error.strerror or error}). Start it "
             "(on one machine: make flink-up), or correct the address."
         ) from error
@@ -133,7 +135,7 @@ class _Flink:
             with urllib.request.urlopen(request, timeout=_REACH_SECONDS) as answer:
                 return json.load(answer)
         except (OSError, ValueError) as error:
-            raise BadInput(
+            raise ServiceUnavailable(
                 f"beam.options.flink_master: Flink does not answer at http://{self._master}{path} "
                 f"({getattr(error, 'reason', error)}). Start the cluster (on one machine: make flink-up), or correct the address."
             ) from error
@@ -147,7 +149,8 @@ class _Flink:
             if free >= needed:
                 return
             if total < needed or time.monotonic() > deadline:
-                raise BadInput(
+                kind = BadInput if total < needed else ServiceUnavailable
+                raise kind(
                     f"The Flink cluster at {self._master} has {free} of {total} slots free, on {managers} TaskManagers, and the "
                     f"run needs {needed} (beam.options.parallelism). Wait for other jobs to end, add TaskManagers, or lower the "
                     "parallelism."
@@ -168,7 +171,7 @@ class _Flink:
 
         def cancel():
             deadline = time.monotonic() + SECONDS
-            with contextlib.suppress(BadInput):
+            with contextlib.suppress(Failure):
                 while (job := self._id(job_name)) is None and time.monotonic() < deadline:
                     time.sleep(1)
                 if job:
@@ -208,10 +211,10 @@ class _Job(threading.Thread):
             self.error = error
 
 
-def _told(failure: str, endpoint: str, pool: str) -> BadInput:
+def _failed_probe(failure: str, endpoint: str, pool: str) -> Failure:
     """Returns the sentence for what went wrong in the probe: the text of an exception, or Java's stack trace."""
     if "BeamFnExternalWorkerPool" in failure or "UNAVAILABLE: io exception" in failure:
-        return BadInput(
+        return ServiceUnavailable(
             f"beam.options.environment_config: no pool of Python workers answers the cluster at {pool}. Start one beside each "
             "TaskManager (on one machine: make flink-up), or correct the address."
         )

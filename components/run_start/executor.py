@@ -48,7 +48,8 @@ def _require_backbone(settings: TrainerSettings) -> None:
     them too.
 
     Raises:
-        BadInput: weights that can't be had or don't fit, or an unknown layer.
+        BadInput: weights that are not there or don't fit, or an unknown layer.
+        ServiceUnavailable: ImageNet weights that can't be downloaded.
     """
     from age.model import backbone
 

@@ -206,11 +206,11 @@ class Cluster:
 
     def pid(self, name: str) -> int | None:
         """Returns the process id of what `up` started under a name and still runs."""
-        noted = self._noted(name)
+        record = self._process_record(name)
         # A process id may belong to another process by now; the time at which it began tells.
-        return noted["pid"] if noted and noted["began"] == _began(noted["pid"]) else None
+        return record["pid"] if record and record["began"] == _began(record["pid"]) else None
 
-    def _noted(self, name: str) -> dict:
+    def _process_record(self, name: str) -> dict:
         with contextlib.suppress(OSError, ValueError):
             return json.loads((self.directory / f"{name}.pid").read_text())
         return {}
@@ -239,7 +239,7 @@ class Cluster:
         try:
             for name in missing:
                 self._start(name, commands[name])
-            for name, ready in self._signs().items():
+            for name, ready in self._readiness_checks().items():
                 self._wait(name, ready)
         except BaseException:
             self.down(missing)
@@ -286,14 +286,14 @@ class Cluster:
             json.dumps({"pid": process.pid, "began": _began(process.pid), "id": identity})
         )
 
-    def _signs(self) -> dict[str, Callable[[], bool]]:
+    def _readiness_checks(self) -> dict[str, Callable[[], bool]]:
         """Returns what tells that each process is ready, in the order in which they become so."""
 
         def registered(name):
             # The cluster may not have missed one that died yet, so that counting them tells nothing.
             managers = self.rest("/taskmanagers").get("taskmanagers", [])
             # Its slots come a moment after a TaskManager itself.
-            return self._noted(name)["id"] in [one["id"] for one in managers if one["slotsNumber"]]
+            return self._process_record(name)["id"] in [one["id"] for one in managers if one["slotsNumber"]]
 
         return {
             "jobmanager": lambda: bool(self.overview()),

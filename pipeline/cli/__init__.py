@@ -9,9 +9,10 @@ import traceback
 
 import click
 
-from pipeline.cli import exit_status, kubeflow, models, reports, running, sources
-from pipeline.terminal.inert_text import inert_lines
-from schemas.bad_input import BadInput
+from age.untrusted_text import harmless_lines
+from pipeline.cli import kubeflow, models, reports, running, sources
+from schemas import exit_status
+from schemas.failures import Failure, RunStopped
 
 _GROUPS = (running, reports, models, kubeflow, sources)
 
@@ -32,9 +33,12 @@ def main() -> None:
     """Runs the command line and turns every ending into a sentence and an exit status."""
     try:
         cli.main(standalone_mode=False)
-    except BadInput as error:
-        click.echo(f"Error: {inert_lines(error)}", err=True)
-        sys.exit(exit_status.BAD_INPUT)
+    except RunStopped as error:
+        click.echo(harmless_lines(error), err=True)
+        sys.exit(error.exit_status)
+    except Failure as error:
+        click.echo(f"Error: {harmless_lines(error)}", err=True)
+        sys.exit(error.exit_status)
     except click.ClickException as error:
         error.show()
         sys.exit(exit_status.BAD_INPUT)
@@ -42,18 +46,10 @@ def main() -> None:
         click.echo("Stopped.", err=True)
         sys.exit(exit_status.FAILED)
     except Exception as error:
-        from pipeline.kubeflow import installation
-        from pipeline.local import local_runner
-
-        if isinstance(error, local_runner.RunStopped):
-            click.echo(inert_lines(error), err=True)
-        elif isinstance(error, (local_runner.RunFailed, installation.SubmissionFailed)):
-            click.echo(f"Error: {inert_lines(error)}", err=True)
-        else:
-            click.echo(
-                f"Error: {type(error).__name__}: {inert_lines(error)}\n"
-                "This is a fault of the pipeline's own; the lines below say where.",
-                err=True,
-            )
-            traceback.print_exc()
+        click.echo(
+            f"Error: {type(error).__name__}: {harmless_lines(error)}\n"
+            "This is a fault of the pipeline's own; the lines below say where.",
+            err=True,
+        )
+        traceback.print_exc()
         sys.exit(exit_status.FAILED)

@@ -4,7 +4,8 @@ import sys
 
 import click
 
-from pipeline.cli import exit_status, options
+from pipeline.cli import options
+from schemas import exit_status
 from schemas.bad_input import BadInput
 
 

@@ -22,7 +22,9 @@ from age import storage
 from pipeline.kubeflow import gpu_check
 from pipeline.kubeflow.lease import Lease
 from pipeline.kubeflow.refusals import Refusals
+from schemas import exit_status
 from schemas.bad_input import BadInput
+from schemas.failures import Failure, NotBlessed
 
 MOUNT_ROOT_VARIABLE = "AGE_PIPELINE_MOUNT_ROOT"
 """Directory below which the launcher's `/minio`, `/s3` and `/gcs` and Kubernetes' `/dev/termination-log` lie; `/` unless set."""
@@ -45,12 +47,9 @@ EMPTY_PROPERTY = "empty"
 _PARTS_BELOW_RUN = 3
 _MOUNTS = {"minio://": "minio", "s3://": "s3", "gs://": "gcs"}
 
-_LAST_STEP = "components.blessing_gate.executor.Executor"
+_LAST_STEP = "components.blessing_gate.component.BlessingGate_Executor"
 _TERMINATION_MESSAGE_BYTES = 3000
 """Kubernetes keeps 4096 of one container and 12 KiB of a pod."""
-
-EXIT_FAILED = 1
-EXIT_BAD_INPUT = 2
 
 
 def local_path(uri: str, root: str = "/") -> str:
@@ -197,10 +196,10 @@ def _uri_of(value: Any, uris: dict[str, str]) -> Any:
     return value
 
 
-def _bad_input(error: BaseException | None) -> BadInput | None:
-    """Returns the sentence behind an error that a library wrapped, if there is one."""
+def _failure(error: BaseException | None) -> Failure | None:
+    """Returns the failure with a sentence of its own behind an error that a library wrapped, if there is one."""
     while error is not None:
-        if isinstance(error, BadInput):
+        if isinstance(error, Failure):
             return error
         error = error.__cause__ or error.__context__
     return None
@@ -236,7 +235,7 @@ def _run_step(arguments: list[str]) -> None:
     """Runs a step, in the working directory's peace.
 
     Raises:
-        BadInput: what the step was given can't be used, now or when an earlier attempt looked at it.
+        Failure: that of this attempt, or that of an earlier one which another attempt would not change.
         Exception: anything else that the step raises.
     """
     executor_input, inputs_spec = _read(arguments)
@@ -247,14 +246,14 @@ def _run_step(arguments: list[str]) -> None:
     refused, lease = Refusals(workdir, executor_input), Lease(workdir, run_of(executor_input))
     earlier = refused.earlier()
     if earlier is not None:
-        raise BadInput(f"{earlier}\n(An earlier attempt of this step said so. What is refused is not done again.)")
+        raise earlier
     try:
         with lease.held():
             _execute(arguments, executor_input, inputs_spec)
     except Exception as error:
-        bad_input = _bad_input(error)
-        if bad_input is not None:
-            refused.remember(str(bad_input))
+        failure = _failure(error)
+        if failure is not None and failure.final:
+            refused.remember(failure)
             lease.give_back()
         else:
             lease.loosen()
@@ -331,20 +330,21 @@ def main(arguments: list[str]) -> int:
         arguments: those of the container, placeholders replaced.
 
     Returns:
-        0; 2 after a sentence on standard error about input that can't be used; 1 after anything else.
+        0; after a sentence on standard error, 2 for input that can't be used, 3 for a model that was not blessed, 1 for
+        anything else.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     try:
         _run_step(arguments)
     except Exception as error:
-        bad_input = _bad_input(error)
-        if bad_input is None:
+        failure = _failure(error)
+        if failure is None:
             traceback.print_exc()
-        sentence = str(bad_input) if bad_input else f"{type(error).__name__}: {error}"
+        sentence = str(failure) if failure else f"{type(error).__name__}: {error}"
         print(f"Error: {sentence}", file=sys.stderr, flush=True)
-        _leave_message(f"{REFUSED_MARK if bad_input else FAILED_MARK} {sentence}")
-        return EXIT_BAD_INPUT if bad_input else EXIT_FAILED
-    return 0
+        _leave_message(f"{REFUSED_MARK if isinstance(failure, (BadInput, NotBlessed)) else FAILED_MARK} {sentence}")
+        return failure.exit_status if failure else exit_status.FAILED
+    return exit_status.DONE
 
 
 if __name__ == "__main__":

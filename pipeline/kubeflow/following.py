@@ -5,10 +5,10 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from age.untrusted_text import harmless_lines
 from pipeline.kubeflow import workflow
 from pipeline.kubeflow.installation import Installation, NotOffered, SubmissionFailed
-from pipeline.terminal.inert_text import inert_lines
-from schemas.bad_input import BadInput
+from schemas.failures import Failure
 
 Say = Callable[[str], None]
 
@@ -48,7 +48,7 @@ class _Teller:
         key = (attempt.step, attempt.number, attempt.of_the_driver, attempt.state, reason)
         if key not in self._told:
             self._told.add(key)
-            self._say(inert_lines(line))
+            self._say(harmless_lines(line))
 
     def tell_states(self, details: list[Any]) -> None:
         """Says what the newer API knows of the steps: their states alone."""
@@ -57,7 +57,7 @@ class _Teller:
             if not name or name.endswith("-driver") or name.startswith("executor") or (name, state) in self._told:
                 continue
             self._told.add((name, state))
-            self._say(f"{inert_lines(name)}: {state.lower()}")
+            self._say(f"{harmless_lines(name)}: {state.lower()}")
 
 
 def follow(
@@ -81,7 +81,8 @@ def follow(
 
     Raises:
         SubmissionFailed: a step waits for longer than that, or the installation fails again and again.
-        BadInput: the installation can't be reached, or refuses, again and again.
+        ServiceUnavailable: the installation can't be reached, again and again.
+        BadInput: the installation refuses, again and again.
     """
     teller = _Teller(say)
     failures = 0
@@ -91,7 +92,7 @@ def follow(
                 run = installation.client.get_run(run_id)
             attempts = _attempts(installation, run_id)
             failures = 0
-        except (BadInput, SubmissionFailed):
+        except Failure:
             # A run takes hours: a restarted gateway or a lost connection does not end it.
             failures += 1
             if failures > _PATIENCE:
@@ -122,7 +123,7 @@ def _give_up_on_what_waits(
 ) -> None:
     for attempt in attempts:
         if attempt.state == workflow.PENDING and attempt.seconds > pending_timeout:
-            reason = inert_lines(attempt.message) or "Kubernetes gives no reason."
+            reason = harmless_lines(attempt.message) or "Kubernetes gives no reason."
             raise SubmissionFailed(
                 f"{attempt.step} has been waiting to start for {attempt.seconds / 60:.0f} minutes (--pending-timeout "
                 f"{pending_timeout / 60:g}): {reason}\nThe run was left as it is: "

@@ -14,11 +14,12 @@ import yaml
 
 from pipeline.kubeflow.settings import Connection
 from schemas.bad_input import BadInput
+from schemas.failures import Failure, ServiceUnavailable
 
 _HTTP_MESSAGE_LENGTH = 300
 
 
-class SubmissionFailed(RuntimeError):
+class SubmissionFailed(Failure):
     """The installation did not do what was asked, for a reason that is not the input's."""
 
 
@@ -106,7 +107,7 @@ def _sentences(host: str, doing: str) -> Iterator[None]:
             f"{host}: answered {error.status} {error.reason} while {doing}: {_message(error.body)}"
         ) from None
     except (urllib3.exceptions.HTTPError, OSError) as error:
-        raise BadInput(
+        raise ServiceUnavailable(
             f"{host}: can't be reached while {doing} ({type(error).__name__}). Check the address, and that the port-forward or "
             "VPN is up."
         ) from None
@@ -194,7 +195,8 @@ class Installation:
         """Asks the installation; what the client prints of its own is dropped, this program says it itself.
 
         Raises:
-            BadInput: it can't be reached, or refuses the credentials or the namespace.
+            ServiceUnavailable: it can't be reached.
+            BadInput: it refuses the credentials or the namespace.
             SubmissionFailed: it answers with an error.
         """
         with _sentences(self.host, doing), contextlib.redirect_stdout(io.StringIO()):
@@ -207,7 +209,7 @@ class Installation:
 
         Raises:
             NotOffered: the installation does not give it.
-            BadInput, SubmissionFailed: as `asking`.
+            ServiceUnavailable, BadInput, SubmissionFailed: as `asking`.
         """
         import kfp_server_api
 

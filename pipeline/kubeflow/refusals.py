@@ -12,12 +12,15 @@ import os
 from typing import Any
 
 from age import storage
+from schemas.bad_input import BadInput
+from schemas.failures import Failure, NotBlessed, TrainingDiverged
 
 POD_VARIABLE = "KFP_POD_NAME"
 """Name of the pod, which Kubeflow gives every container. An attempt's is its own; when people retry a run by hand, its
 attempts have the names that they had before."""
 
 _LOGS = "executor-logs"
+_KINDS: dict[str, type[Failure]] = {kind.__name__: kind for kind in (BadInput, NotBlessed, TrainingDiverged)}
 
 
 class Refusals:
@@ -36,18 +39,22 @@ class Refusals:
         key = hashlib.sha256(json.dumps(same_for_all_attempts, sort_keys=True).encode()).hexdigest()
         self._path = os.path.join(workdir, "kubeflow", "refused", f"{key}.json")
 
-    def earlier(self) -> str | None:
-        """Returns what an earlier attempt said when it refused; None when there is none."""
+    def earlier(self) -> Failure | None:
+        """Returns the failure of an earlier attempt that refused; None when there is none."""
         try:
             note = json.loads(storage.read_bytes(self._path))
-        except (OSError, ValueError):
+            kind, message, pod = _KINDS[note["kind"]], note["message"], note["pod"]
+        except (OSError, ValueError, KeyError):
             return None
-        return note["message"] if note["pod"] != os.environ.get(POD_VARIABLE, "") else None
+        if pod == os.environ.get(POD_VARIABLE, ""):
+            return None
+        return kind(f"{message}\n(An earlier attempt of this step said so. What is refused is not done again.)")
 
-    def remember(self, message: str) -> None:
-        """Leaves a note that this attempt refused."""
+    def remember(self, failure: Failure) -> None:
+        """Leaves a note that this attempt refused, with a failure that is final."""
         storage.make_directory(os.path.dirname(self._path))
-        note = {"pod": os.environ.get(POD_VARIABLE, ""), "message": message}
+        kind = next(name for name, known in _KINDS.items() if isinstance(failure, known))
+        note = {"pod": os.environ.get(POD_VARIABLE, ""), "kind": kind, "message": str(failure)}
         storage.write_text(self._path, json.dumps(note, ensure_ascii=False))
 
     def forget(self) -> None:

@@ -18,6 +18,7 @@ from pipeline import graph_inputs
 from pipeline.configuration import Configuration
 from pipeline.terminal import run_display
 from schemas.bad_input import BadInput
+from schemas.failures import Failure, RunStopped
 from schemas.verdict import BLESSING_FILE, EXPLORE, REPORTS_DIR, RUN, Kind, Verdict
 
 Say = Callable[[str], None]
@@ -26,12 +27,8 @@ _RUN_AGAIN = "Run it again to go on: steps that were done come from the cache."
 _MEND_AND_RUN_AGAIN = "When it is mended, run again: steps that were done come from the cache."
 
 
-class RunFailed(RuntimeError):
+class RunFailed(Failure):
     """A step of the run failed for a reason that is not the input's; the message is a sentence with the log's path."""
-
-
-class RunStopped(RuntimeError):
-    """A person stopped the run; the message says so and what is kept."""
 
 
 def _data_dir(configuration: Configuration, say: Say) -> str:
@@ -187,6 +184,8 @@ def run(configuration: Configuration, say: Say = print, display: run_display.Dis
 
     Raises:
         BadInput: the input can't be used, or the data gate stopped the run.
+        TrainingDiverged: the loss is not a number any more.
+        ServiceUnavailable: a Beam cluster or a download does not answer.
         RunFailed: a step failed for another reason.
         RunStopped: it was interrupted (Ctrl-C).
     """
@@ -240,10 +239,10 @@ def _run_graph(
         )
         step_launcher.launch(compiled, stages.began, stages.ended)
         return _verdict(configuration, inputs.run_id)
-    except BadInput:
+    except Failure as failure:
         display.failed(stages.current, "stopped the run")
         absl_logging.exception("The run ended at %s.", stages.current)
-        if inputs.kind == EXPLORE and stages.current == "DataGate":
+        if isinstance(failure, BadInput) and inputs.kind == EXPLORE and stages.current == "DataGate":
             return _verdict(configuration, inputs.run_id)
         raise
     except (KeyboardInterrupt, Exception) as error:

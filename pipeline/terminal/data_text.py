@@ -1,5 +1,6 @@
 """Says in a terminal what a data set is like."""
 
+from age.untrusted_text import harmless
 from schemas import features
 from schemas.verdict import AgeStatistics, AttributeValue, ImageSize, OtherSizes, Verdict
 
@@ -33,17 +34,12 @@ def _sizes(sizes: list[ImageSize | OtherSizes]) -> str:
 def _values(values: list[AttributeValue], used: int) -> str:
     shown = values[:_SHOWN_VALUES]
     others = used - sum(entry.count for entry in shown)
-    named = [f"{_on_one_line(entry.value) or '(blank)'} ({entry.count})" for entry in shown]
+    named = [f"{_shortened(entry.value) or '(blank)'} ({entry.count})" for entry in shown]
     return ", ".join(named + ([f"others ({others})"] if others else []))
 
 
-def _inert(text: str) -> str:
-    """Returns a text from the data without what a terminal would obey."""
-    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
-
-
-def _on_one_line(text: str) -> str:
-    return _inert(text[:_SHOWN_LENGTH])
+def _shortened(text: str) -> str:
+    return harmless(text, _SHOWN_LENGTH)
 
 
 def data_text(verdict: Verdict) -> str:
@@ -61,19 +57,19 @@ def data_text(verdict: Verdict) -> str:
             f"{split} {data.brightness[split].mean:.2f}" for split in features.SPLITS if split in data.brightness
         )
         rows.append(("brightness", f"mean (0 black, 1 white): {means}"))
-    rows += [(_on_one_line(name), _values(values, data.used)) for name, values in data.attributes.items()]
+    rows += [(_shortened(name), _values(values, data.used)) for name, values in data.attributes.items()]
     for reason, number in sorted(data.rejects.items(), key=lambda item: -item[1]):
-        rows.append(("rejected", f"{number} {_in_words(reason)}"))
+        rows.append(("rejected", f"{number} {harmless(_in_words(reason))}"))
         rows += [
-            ("", f"line {row.line}, {_on_one_line(row.file_name)}: {_on_one_line(row.detail)}")
+            ("", f"line {row.line}, {_shortened(row.file_name)}: {_shortened(row.detail)}")
             for row in data.reject_examples
             if row.reason == reason
         ][:_SHOWN_REJECTS]
-    rows += [("report", verdict.paths.report or ""), ("rejects", verdict.paths.rejects or "")]
+    rows += [("report", harmless(verdict.paths.report)), ("rejects", harmless(verdict.paths.rejects))]
     width = max(len(name) for name, _ in rows) + 2
     lines = ["", *(f"  {name:<{width}}{text}" for name, text in rows), ""]
     if verdict.stopped_by:
-        lines += ["The data gate would stop a run:", *(f"  - {_inert(reason)}" for reason in verdict.reasons)]
+        lines += ["The data gate would stop a run:", *(f"  - {harmless(reason)}" for reason in verdict.reasons)]
     else:
         lines.append("The data gate would let a run go on.")
     return "\n".join(lines)

@@ -11,8 +11,8 @@ from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Ta
 from rich.table import Column, Table
 from rich.text import Text
 
+from age.untrusted_text import harmless, harmless_lines
 from pipeline.terminal import run_display
-from pipeline.terminal.inert_text import inert, inert_lines
 
 # What goes on in a stage, and what was done.
 _IN_PLAIN_WORDS = {
@@ -53,7 +53,7 @@ class _Doing(ProgressColumn):
             line.add_row(*cells, self._counts(task))
             lines.append(line)
         if report and report.detail:
-            lines.append(Text(inert(report.detail)))
+            lines.append(Text(harmless(report.detail)))
         return Group(*lines)
 
     def _counts(self, task: Task) -> str:
@@ -110,7 +110,7 @@ class LiveLines(run_display.Display):
         self._live.stop()
 
     def say(self, line):
-        self._console.print(Text(inert_lines(line)), soft_wrap=True)
+        self._console.print(Text(harmless_lines(line)), soft_wrap=True)
 
     def began(self, stage):
         with self._lock:
@@ -120,13 +120,13 @@ class LiveLines(run_display.Display):
     def progress(self, progress):
         with self._lock:
             if progress.outcome:
-                self._outcome = inert(progress.doing)
+                self._outcome = harmless(progress.doing)
                 return
             task = self._task()
             if task is None:
-                self._show("", inert(progress.doing), time.monotonic())
+                self._show("", harmless(progress.doing), time.monotonic())
             elif task.fields["report"] is None or task.fields["report"].doing != progress.doing:
-                self._show(task.description, inert(progress.doing), task.fields["began"])
+                self._show(task.description, harmless(progress.doing), task.fields["began"])
             self._stage.update(self._stage.task_ids[0], total=progress.total, completed=progress.done, report=progress)
 
     def ended(self, stage, seconds, cached):
@@ -170,4 +170,4 @@ class LiveLines(run_display.Display):
         return _IN_PLAIN_WORDS.get(stage, ("Working", "done"))
 
     def _name(self, stage: str) -> str:
-        return _SHOWN_NAMES.get(stage) or inert(stage)
+        return _SHOWN_NAMES.get(stage) or harmless(stage)

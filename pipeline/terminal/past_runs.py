@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import pydantic
 
-from pipeline.terminal.inert_text import inert
+from age.untrusted_text import harmless
 from pipeline.terminal.run_display import duration
 from schemas.bad_input import BadInput
 from schemas.verdict import BLESSING_FILE, REPORTS_DIR, SCHEMA_VERSION, Verdict
@@ -90,8 +90,8 @@ def _read(directory: str) -> PastRun:
     try:
         verdict = Verdict.from_content(content)
     except (pydantic.ValidationError, RecursionError) as error:
-        said = _first_problem(error) if isinstance(error, pydantic.ValidationError) else "nested too deeply"
-        return unusable(f"the file is damaged: {said}.")
+        problem = _first_problem(error) if isinstance(error, pydantic.ValidationError) else "nested too deeply"
+        return unusable(f"the file is damaged: {problem}.")
     return PastRun(os.path.basename(directory), directory, verdict)
 
 
@@ -149,4 +149,4 @@ def open_page(run: PastRun, say: Callable[[str], None]) -> None:
     if not page.is_file():
         raise BadInput(f"{page}: there is no such page; it was deleted. `age-pipeline report {run.name}` prints the verdict.")
     opened = webbrowser.open(page.resolve().as_uri())
-    say(f"Opened {inert(page)}" if opened else f"No browser could be started here. The page is {inert(page)}")
+    say(f"Opened {harmless(page)}" if opened else f"No browser could be started here. The page is {harmless(page)}")

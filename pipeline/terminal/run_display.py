@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import TextIO
 
 from age.progress import Progress
-from pipeline.terminal.inert_text import inert, inert_lines
+from age.untrusted_text import harmless, harmless_lines
 
 LOADING = "Loading TensorFlow and TFX"
 CHECKING = "Looking at the cluster"
@@ -50,7 +50,7 @@ def counts(progress: Progress, rate: float | None) -> str:
     """Returns how many are done and how fast, such as `3136 of 6074 images, 25 images/s`; nothing where nothing is counted."""
     if progress.done is None:
         return ""
-    unit = f" {inert(progress.unit)}" if progress.unit else ""
+    unit = f" {harmless(progress.unit)}" if progress.unit else ""
     done = f"{progress.done} of {progress.total}{unit}" if progress.total else f"{progress.done}{unit}"
     return done if rate is None else f"{done}, {number(rate)}{unit}/s"
 
@@ -89,10 +89,10 @@ class PlainLines(Display):
         self._say = say
         self._rate = Rate()
         self._doing: str | None = None
-        self._told = 0.0
+        self._reported_at = 0.0
 
     def say(self, line):
-        self._say(inert_lines(line))
+        self._say(harmless_lines(line))
 
     def began(self, stage):
         self._doing = None
@@ -105,12 +105,12 @@ class PlainLines(Display):
         now = time.monotonic()
         rate = self._rate.update(progress, now)
         if progress.doing != self._doing:
-            self._doing, self._told = progress.doing, now
+            self._doing, self._reported_at = progress.doing, now
         complete = progress.total is not None and progress.done == progress.total
         if progress.outcome:
             self.say(f"  {progress.doing}")
-        elif complete or now - self._told > _SECONDS_BETWEEN_LINES:
-            self._told = now
+        elif complete or now - self._reported_at > _SECONDS_BETWEEN_LINES:
+            self._reported_at = now
             facts = [text for text in (counts(progress, rate), progress.detail) if text]
             self.say(f"  {progress.doing}{': ' if facts else ''}{'; '.join(facts)}")
 

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pipeline.terminal.inert_text import inert, inert_lines
+from age.untrusted_text import harmless, harmless_lines
 from pipeline.terminal.past_runs import PastRun
 from pipeline.terminal.run_display import duration
 from pipeline.terminal.verdict_text import interval, verdict_text, years
@@ -48,11 +48,11 @@ class Page:
         return self._console.width
 
     def say(self, text: str, style: str = "") -> None:
-        """Prints lines, made inert."""
-        self._console.print(Text(inert_lines(text), style=style), soft_wrap=True)
+        """Prints lines, made harmless."""
+        self._console.print(Text(harmless_lines(text), style=style), soft_wrap=True)
 
     def table(self, columns: Sequence[str], rows: Iterable[Sequence[object]], styles: list[str] | None = None) -> None:
-        """Prints a table, its cells made inert.
+        """Prints a table, its cells made harmless.
 
         Args:
             columns: the headings; one that begins with `>` is of numbers, which are set flush right.
@@ -66,10 +66,10 @@ class Page:
         for heading in (columns[place] for place in kept):
             right = heading.startswith(">")
             table.add_column(
-                Text(inert(heading.lstrip(">"))), justify="right" if right else "left", no_wrap=right, overflow="fold"
+                Text(harmless(heading.lstrip(">"))), justify="right" if right else "left", no_wrap=right, overflow="fold"
             )
         for number, row in enumerate(rows):
-            cells = [Text(inert(row[place])) for place in kept]
+            cells = [Text(harmless(row[place])) for place in kept]
             if styles:
                 cells[1].stylize(styles[number])
             table.add_row(*cells)

@@ -1,6 +1,6 @@
 """Says a verdict in a terminal."""
 
-from pipeline.terminal.inert_text import inert
+from age.untrusted_text import harmless
 from schemas.verdict import EXPLORE, Metrics, Verdict
 
 
@@ -16,7 +16,7 @@ def interval(metrics: Metrics) -> str:
 
 
 def _headline(verdict: Verdict) -> str:
-    stopped_by = inert(verdict.stopped_by or "")
+    stopped_by = harmless(verdict.stopped_by or "")
     if verdict.kind == EXPLORE:
         outcome = f"{stopped_by} would stop a run" if stopped_by else "the data gate would let a run go on"
         return f"EXPLORED: {outcome}."
@@ -44,7 +44,7 @@ def _metric_rows(verdict: Verdict) -> list[tuple[str, str]]:
     if champion and champion.metrics:
         rows.append(("champion", f"version {champion.version}, MAE {years(champion.metrics.mae)} years"))
     for number, sentence in enumerate(verdict.weakest_slices):
-        rows.append(("" if number else "weakest", inert(sentence)))
+        rows.append(("" if number else "weakest", harmless(sentence)))
     return rows
 
 
@@ -52,8 +52,8 @@ def verdict_text(verdict: Verdict) -> str:
     """Returns the verdict of a run as a few lines for a person."""
     data, paths = verdict.data, verdict.paths
     lines = ["", _headline(verdict)]
-    lines.extend(f"  - {inert(reason)}" for reason in verdict.reasons)
-    rejects = ", ".join(f"{number} {inert(reason.replace('_', ' '))}" for reason, number in data.rejects.items())
+    lines.extend(f"  - {harmless(reason)}" for reason in verdict.reasons)
+    rejects = ", ".join(f"{number} {harmless(reason.replace('_', ' '))}" for reason, number in data.rejects.items())
     rows = [
         *_metric_rows(verdict),
         (
@@ -66,5 +66,5 @@ def verdict_text(verdict: Verdict) -> str:
         rows.append(("model", paths.model or "none pushed"))
     places = (("report", paths.report), ("rejects", paths.rejects), ("metadata", paths.metadata))
     rows += [(name, path) for name, path in places if path]
-    lines.extend(f"  {name:<9} {inert(text)}" for name, text in rows)
+    lines.extend(f"  {name:<9} {harmless(text)}" for name, text in rows)
     return "\n".join(lines)

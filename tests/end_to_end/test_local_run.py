@@ -25,7 +25,7 @@ from ml_metadata import metadata_store
 from ml_metadata.proto import metadata_store_pb2
 
 from pipeline import configuration
-from pipeline.cli import cli
+from pipeline.cli import cli, main
 from pipeline.local import local_runner
 from pipeline.terminal import run_display
 from schemas.__main__ import SCHEMA_FILE
@@ -389,6 +389,18 @@ def test_shuffled_ages_are_not_blessed_and_push_nothing(tmp_path):
     assert "allowed is at most 8 (evaluator.max_mae)" in reasons
     assert "slice gender=male" in reasons
     assert "no slice gender=nobody" in reasons
+
+
+def test_training_that_diverges_ends_with_1_and_a_sentence(shades, blessed, monkeypatch, capsys):
+    # Beyond the largest number of 32 bits: the loss is finite in the first step and its gradient is not a number.
+    overflowing = run_command(shades, blessed.workdir, "trainer.loss=huber", "trainer.huber_delta=1e39")
+    monkeypatch.setattr(sys, "argv", ["age-pipeline", *map(str, overflowing)])
+
+    with pytest.raises(SystemExit) as end:
+        main()
+
+    assert end.value.code == 1
+    assert "Error: Training diverged: the loss is not a number any more after 1 epoch(s)" in capsys.readouterr().err
 
 
 class TestExplore:

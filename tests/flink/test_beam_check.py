@@ -13,6 +13,7 @@ import pytest
 from components.run_start import beam_check
 from pipeline import configuration
 from schemas.bad_input import BadInput
+from schemas.failures import ServiceUnavailable
 from tests.flink.conftest import CHECKOUT, free_ports, overrides, wait_until
 
 pytestmark = pytest.mark.flink
@@ -22,9 +23,9 @@ def check(cluster, *more, seconds=beam_check.SECONDS):
     beam_check.check(configuration.load(None, [*overrides(cluster), *more]).beam_args(), seconds)
 
 
-def complaint(cluster, *more, **how):
+def complaint(cluster, *more, kind=BadInput, **how):
     began = time.monotonic()
-    with pytest.raises(BadInput) as caught:
+    with pytest.raises(kind) as caught:
         check(cluster, *more, **how)
     assert "\n" not in str(caught.value) and time.monotonic() - began < 65
     return str(caught.value)
@@ -55,7 +56,7 @@ def copy(tmp_path) -> pathlib.Path:
 def test_cluster_that_is_fit_and_then_a_pool_that_has_gone(cluster):
     check(cluster)
     (port,) = free_ports(1)
-    said = complaint(cluster, f"beam.options.environment_config=localhost:{port}")
+    said = complaint(cluster, f"beam.options.environment_config=localhost:{port}", kind=ServiceUnavailable)
     assert f"no pool of Python workers answers the cluster at localhost:{port}" in said
 
 
@@ -82,7 +83,7 @@ def test_cluster_without_enough_slots(cluster):
 
 def test_job_that_takes_too_long_is_given_up(cluster):
     """Nobody waits for the workers' start here, so that the job is on its way or not even there when time is up."""
-    assert "did not finish a job of a few elements within 5 s" in complaint(cluster, seconds=5)
+    assert "did not finish a job of a few elements within 5 s" in complaint(cluster, seconds=5, kind=ServiceUnavailable)
 
     def ended():
         jobs = cluster.rest("/jobs/overview")["jobs"]

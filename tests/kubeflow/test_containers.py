@@ -207,7 +207,7 @@ def test_another_model_is_compared_with_the_one_that_is_served(first, installati
     # The launcher ends with 1 whatever the step ended with, so Kubeflow tries again; the verdict is not looked for again.
     assert tasks["BlessingGate"].status == 1
     first_try, second_try = tasks["BlessingGate"].attempts
-    assert (first_try.status, second_try.status) == (2, 2)
+    assert (first_try.status, second_try.status) == (3, 3)
     assert first_try.message.startswith("Refused: NOT BLESSED") and second_try.message.startswith("Refused: NOT BLESSED")
     assert "An earlier attempt of this step said so" in second_try.message
     assert "NOT BLESSED" in tasks["BlessingGate"].log and "Traceback" not in tasks["BlessingGate"].log

@@ -127,25 +127,25 @@ def write(
     rows = 0
     for picture in pictures:
         name = os.path.basename(picture.path)
-        told = os.path.join(picture.folder, name)
+        relative_path = os.path.join(picture.folder, name)
         try:
             name.encode("utf-8")
             if name in placed and _is_same(placed[name], picture):
-                left_out.append(LeftOut(told, "an exact copy of a picture of the same name"))
+                left_out.append(LeftOut(relative_path, "an exact copy of a picture of the same name"))
                 continue
             name = _free_name(name, picture, placed)
             if name not in placed:
-                counts[_place(os.path.realpath(picture.path), os.path.join(folder, name))] += 1
+                counts[_link_or_copy(os.path.realpath(picture.path), os.path.join(folder, name))] += 1
         except UnicodeEncodeError:
-            left_out.append(LeftOut(told, "the name is not UTF-8"))
+            left_out.append(LeftOut(relative_path, "the name is not UTF-8"))
             continue
         except FileNotFoundError:
-            left_out.append(LeftOut(told, "the file is missing, or a link that leads nowhere"))
+            left_out.append(LeftOut(relative_path, "the file is missing, or a link that leads nowhere"))
             continue
         except PermissionError as error:
             if os.path.dirname(str(error.filename)) == folder:
                 raise BadInput(f"{folder}: writing here is not permitted. Name another directory.") from error
-            left_out.append(LeftOut(told, "reading it is not permitted"))
+            left_out.append(LeftOut(relative_path, "reading it is not permitted"))
             continue
         placed.setdefault(name, picture)
         labels.writerow([name, picture.real_age, *(picture.attributes.get(column, "") for column in attributes)])
@@ -177,7 +177,7 @@ def _free_name(name: str, picture: Picture, placed: Mapping[str, Picture]) -> st
     return candidate
 
 
-def _place(source: str, target: str) -> str:
+def _link_or_copy(source: str, target: str) -> str:
     """Puts the bytes of `source` at `target`; returns `linked` or `copied`."""
     if os.path.lexists(target):
         if os.path.samefile(source, target):

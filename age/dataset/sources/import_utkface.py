@@ -74,16 +74,16 @@ def import_utkface(source: str, destination: str) -> ImportSummary:
     crops = {name for _, name in files if name.endswith(_CROP)}
     for folder, name in files:
         path = os.path.join(source, folder, name)
-        told = os.path.join(folder, name)
-        said = read_name(name)
+        relative_path = os.path.join(folder, name)
+        labels = read_name(name)
         if not _is_picture(path):
-            left_out.append(LeftOut(told, "not a picture"))
-        elif said is None:
-            left_out.append(LeftOut(told, "no age in its name"))
+            left_out.append(LeftOut(relative_path, "not a picture"))
+        elif labels is None:
+            left_out.append(LeftOut(relative_path, "no age in its name"))
         elif name + _CROP in crops:
-            left_out.append(LeftOut(told, "the crop of the face from it is used"))
+            left_out.append(LeftOut(relative_path, "the crop of the face from it is used"))
         else:
-            age, attributes = said
+            age, attributes = labels
             pictures.append(Picture(path, folder, str(age), attributes))
     if not pictures:
         found = ", ".join(os.path.join(*file) for file in files[:3]) if files else "no files"

@@ -114,7 +114,8 @@ def _is_written(directory: str, marker: _Marker) -> bool:
         return False
     if found != marker:
         raise BadInput(
-            f"{directory}: there is sample data with other parameters ({_told(found)}; asked for: {_told(marker)}). {advice}"
+            f"{directory}: there is sample data with other parameters ({_parameters_in_words(found)}; asked for: "
+            f"{_parameters_in_words(marker)}). {advice}"
         )
     if not os.path.lexists(label_path):
         return False
@@ -137,7 +138,7 @@ def _read_marker(path: str) -> object:
         return None
 
 
-def _told(marker: object) -> str:
+def _parameters_in_words(marker: object) -> str:
     if not isinstance(marker, dict):
         return "none that can be read"
     return ", ".join(f"{name} {marker.get(name)}" for name in ("count", "image_size", "seed", "version"))

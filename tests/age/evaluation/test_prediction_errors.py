@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 
 from age.evaluation import prediction_errors
-from age.evaluation.predictions_file import Predictions
+from age.evaluation.predictions_file import PredictionColumns
 from schemas.verdict import Slice
 
 
-def predictions(real, predicted, **attributes) -> Predictions:
+def predictions(real, predicted, **attributes) -> PredictionColumns:
     coded = {}
     for name, values in attributes.items():
         different = sorted(set(values))
         coded[name] = (different, np.array([different.index(value) for value in values], dtype=np.int32))
-    return Predictions(np.array(real, dtype=float), np.array(predicted, dtype=float), coded)
+    return PredictionColumns(np.array(real, dtype=float), np.array(predicted, dtype=float), coded)
 
 
 def test_interval_agrees_with_a_bootstrap_by_hand():

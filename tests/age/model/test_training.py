@@ -10,7 +10,7 @@ from tfx.components.trainer.fn_args_utils import FnArgs
 from age import progress
 from age.model import training
 from age.model.settings import TrainerInputs, TrainerSettings
-from schemas.bad_input import BadInput
+from schemas.failures import TrainingDiverged
 
 SETTINGS = {
     "backbone": "resnet20",
@@ -169,5 +169,5 @@ def test_a_distribution_over_years_is_exported_as_ages_that_a_mirror_does_not_ch
 
 
 def test_divergence_is_said_in_a_sentence():
-    with pytest.raises(BadInput, match="Training diverged: .* Lower trainer.learning_rate"):
+    with pytest.raises(TrainingDiverged, match="Training diverged: .* Lower trainer.learning_rate"):
         training._check_history({"loss": [3.0, float("nan")], "val_mae": [9.0]}, TrainerSettings())

@@ -120,7 +120,7 @@ def described(ages: list[float]) -> dict[str, Any]:
 def slices(rows: list[Row], small: int = 12) -> list[dict[str, Any]]:
     decades = {f"{10 * place}-{10 * place + 9}": [r for r in rows if r.age // 10 == place] for place in range(10)}
     genders = {value: [r for r in rows if r.gender == value] for value in ("female", "male")}
-    made = []
+    entries = []
     for feature, groups in (("age_decade", decades), ("gender", genders)):
         for value, group in groups.items():
             if not group:
@@ -128,12 +128,12 @@ def slices(rows: list[Row], small: int = 12) -> list[dict[str, Any]]:
             entry = {"feature": feature, "value": value, **measured(group), "small": len(group) < small}
             if not entry["small"]:
                 entry["mae_interval"] = interval(entry["mae"])
-            made.append(entry)
-    return made
+            entries.append(entry)
+    return entries
 
 
 @dataclasses.dataclass
-class Made:
+class GeneratedRun:
     """A verdict as `blessing.json` holds it, the rows of its splits, and a place to write in."""
 
     verdict: dict[str, Any]
@@ -167,7 +167,7 @@ class Made:
 
 
 @pytest.fixture(scope="session")
-def made(tmp_path_factory) -> Made:
+def generated(tmp_path_factory) -> GeneratedRun:
     """A blessed run with a champion; every other verdict is made from it."""
     directory = tmp_path_factory.mktemp("verdict")
     splits = {"train": make_rows(80, 1), "validation": make_rows(20, 2), "test": make_rows(100, 3)}
@@ -244,7 +244,7 @@ def made(tmp_path_factory) -> Made:
         "versions": {"age-pipeline": "0.1.0", "tensorflow": "2.16.2"},
         "created": "2026-01-01T12:30:00+00:00",
     }
-    return Made(verdict=verdict, splits=splits, directory=directory)
+    return GeneratedRun(verdict=verdict, splits=splits, directory=directory)
 
 
 class Reader:
@@ -296,7 +296,7 @@ def reader(browser) -> Reader:
 
 
 @pytest.fixture(scope="session")
-def written(made, tmp_path_factory):
+def written(generated, tmp_path_factory):
     """Writes a verdict and returns the page's path; the same verdict is written once."""
     pages = {}
 

@@ -19,15 +19,15 @@ HEADINGS = [
 ]
 
 
-def pushed(made, tmp_path):
+def pushed(generated, tmp_path):
     (tmp_path / "model" / "assets.extra").mkdir(parents=True)
-    verdict = made.with_changes()
+    verdict = generated.with_changes()
     verdict["paths"]["model"] = str(tmp_path / "model")
     return verdict
 
 
-def test_card_has_the_sections_of_the_usual_form_and_the_numbers_of_the_verdict(made, tmp_path):
-    verdict = pushed(made, tmp_path)
+def test_card_has_the_sections_of_the_usual_form_and_the_numbers_of_the_verdict(generated, tmp_path):
+    verdict = pushed(generated, tmp_path)
 
     path = model_card.write(Verdict.from_content(verdict))
 
@@ -54,13 +54,13 @@ def test_card_has_the_sections_of_the_usual_form_and_the_numbers_of_the_verdict(
     assert small and f"{small} by decade of age" in text
 
 
-def test_card_says_nothing_about_single_people(made, tmp_path):
-    verdict = pushed(made, tmp_path)
+def test_card_says_nothing_about_single_people(generated, tmp_path):
+    verdict = pushed(generated, tmp_path)
     verdict["slices"].append({**verdict["slices"][0], "feature": "name", "value": "Anna Meier", "small": True})
 
     text = model_card.render(Verdict.from_content(verdict))
 
-    names = {row.file_name for rows in made.splits.values() for row in rows} | {
+    names = {row.file_name for rows in generated.splits.values() for row in rows} | {
         "gone.png",
         "Anna Meier",
         "/data/faces",
@@ -69,8 +69,8 @@ def test_card_says_nothing_about_single_people(made, tmp_path):
     assert [name for name in names if name in text] == []
 
 
-def test_card_of_a_model_that_was_pushed_before_stays(made, tmp_path):
-    verdict = pushed(made, tmp_path)
+def test_card_of_a_model_that_was_pushed_before_stays(generated, tmp_path):
+    verdict = pushed(generated, tmp_path)
     first = pathlib.Path(model_card.write(Verdict.from_content(verdict))).read_text(encoding="utf-8")
 
     again = model_card.write(Verdict.from_content({**verdict, "run_id": "20270101-000000"}))
@@ -78,16 +78,16 @@ def test_card_of_a_model_that_was_pushed_before_stays(made, tmp_path):
     assert pathlib.Path(again).read_text(encoding="utf-8") == first
 
 
-def test_there_is_no_card_without_a_pushed_model(made, tmp_path):
-    assert model_card.write(Verdict.from_content(made.verdict)) is None
-    removed = made.with_changes()
+def test_there_is_no_card_without_a_pushed_model(generated, tmp_path):
+    assert model_card.write(Verdict.from_content(generated.verdict)) is None
+    removed = generated.with_changes()
     removed["paths"]["model"] = str(tmp_path / "removed")
     assert model_card.write(Verdict.from_content(removed)) is None
     assert list(tmp_path.iterdir()) == []
 
 
-def test_card_is_linked_from_the_page(made, tmp_path):
-    verdict = pushed(made, tmp_path)
+def test_card_is_linked_from_the_page(generated, tmp_path):
+    verdict = pushed(generated, tmp_path)
     verdict["paths"]["model_card"] = model_card.write(Verdict.from_content(verdict))
 
     page.write(Verdict.from_content(verdict), str(tmp_path / "report"))
@@ -96,8 +96,8 @@ def test_card_is_linked_from_the_page(made, tmp_path):
     assert (tmp_path / "report" / "model_card.md").read_text() == pathlib.Path(verdict["paths"]["model_card"]).read_text()
 
 
-def test_hostile_values_are_letters_in_markdown(made, tmp_path):
-    verdict = pushed(made, tmp_path)
+def test_hostile_values_are_letters_in_markdown(generated, tmp_path):
+    verdict = pushed(generated, tmp_path)
     value = "<script>|[a](javascript:x)|`b`\n# c\u202e"
     verdict["slices"].append({**verdict["slices"][0], "feature": "tag", "value": value, "small": False})
 

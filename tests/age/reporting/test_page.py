@@ -7,7 +7,8 @@ import pathlib
 import numpy as np
 import pytest
 
-from age.reporting import charts, page, predictions, reproduction
+from age.reporting import charts, reproduction, shown_predictions
+from age.untrusted_text import harmless
 from tests.age.reporting.conftest import make_rows, write_predictions
 
 OLD_KEYS = {
@@ -32,9 +33,9 @@ OLD_DATA_KEYS = {"directory", "rows", "used", "rejected", "duplicates", "splits"
 OLD_PATHS = {"metadata", "model", "rejects", "evaluation", "report"}
 
 
-def old(made):
+def old(generated):
     """What `blessing.json` said before the report had charts."""
-    verdict = {key: value for key, value in made.with_changes(champion=None).items() if key in OLD_KEYS}
+    verdict = {key: value for key, value in generated.with_changes(champion=None).items() if key in OLD_KEYS}
     verdict["data"] = {key: value for key, value in verdict["data"].items() if key in OLD_DATA_KEYS}
     verdict["paths"] = {key: value for key, value in verdict["paths"].items() if key in OLD_PATHS}
     verdict["metrics"].pop("mae_interval")
@@ -43,20 +44,20 @@ def old(made):
     return verdict
 
 
-def unblessed(made):
-    return made.with_changes(
+def unblessed(generated):
+    return generated.with_changes(
         blessed=False, model_version=None, reasons=["The MAE is 9.10 years; allowed is at most 8 (evaluator.max_mae)."]
     )
 
 
-def without_faces(made):
-    verdict = made.with_changes()
+def without_faces(generated):
+    verdict = generated.with_changes()
     verdict["configuration"]["report"]["faces"] = False
     return verdict
 
 
-def of_a_model_that_did_not_answer(made):
-    verdict = unblessed(made)
+def of_a_model_that_did_not_answer(generated):
+    verdict = unblessed(generated)
     verdict["metrics"] = {
         **verdict["metrics"],
         "mae": float("nan"),
@@ -67,9 +68,9 @@ def of_a_model_that_did_not_answer(made):
     return verdict
 
 
-def without_a_usable_row(made):
+def without_a_usable_row(generated):
     """What the data gate says of a label file all of whose images are missing."""
-    verdict = made.stopped()
+    verdict = generated.stopped()
     nothing = dict.fromkeys(("mean", "std", "min", "q25", "median", "q75", "max"))
     empty = {"count": 0, **nothing, "histogram": {"edges": [0.0, 5.0], "counts": [0]}}
     verdict["data"].update(
@@ -80,12 +81,12 @@ def without_a_usable_row(made):
 
 
 STATES = {
-    "blessed": lambda made: made.verdict,
-    "first": lambda made: made.with_changes(champion=None),
+    "blessed": lambda generated: generated.verdict,
+    "first": lambda generated: generated.with_changes(champion=None),
     "unblessed": unblessed,
-    "stopped": lambda made: made.stopped(),
-    "explored": lambda made: made.explored(),
-    "explored_and_bad": lambda made: {**made.stopped(), "kind": "explore", "blessed": None},
+    "stopped": lambda generated: generated.stopped(),
+    "explored": lambda generated: generated.explored(),
+    "explored_and_bad": lambda generated: {**generated.stopped(), "kind": "explore", "blessed": None},
     "without_faces": without_faces,
     "not_a_number": of_a_model_that_did_not_answer,
     "no_usable_row": without_a_usable_row,
@@ -94,8 +95,8 @@ STATES = {
 
 
 @pytest.fixture(params=STATES)
-def state(request, made):
-    return STATES[request.param](made)
+def state(request, generated):
+    return STATES[request.param](generated)
 
 
 CONTRAST = """() => {
@@ -153,8 +154,8 @@ def test_page_opens_from_disk_without_complaints_or_requests(state, written, rea
     assert path.stat().st_size < 3_000_000
 
 
-def test_page_has_no_script_and_forbids_everything_but_its_own_styles_and_pictures(made, written, reader):
-    opened = reader.open(written(made.verdict))
+def test_page_has_no_script_and_forbids_everything_but_its_own_styles_and_pictures(generated, written, reader):
+    opened = reader.open(written(generated.verdict))
 
     assert opened.eval_on_selector_all("script, iframe, object, link[rel=stylesheet]", "found => found.length") == 0
     policy = opened.get_attribute("meta[http-equiv=Content-Security-Policy]", "content")
@@ -204,28 +205,28 @@ def test_page_can_be_read_aloud(state, written, reader):
     assert set(links) <= set(ids)
 
 
-def test_verdict_is_said_first(made, written, reader):
+def test_verdict_is_said_first(generated, written, reader):
     def first(state):
         return reader.open(written(state)).inner_text(".verdict")
 
-    blessed = first(made.verdict)
-    metrics = made.verdict["metrics"]
+    blessed = first(generated.verdict)
+    metrics = generated.verdict["metrics"]
     low, high = metrics["mae_interval"]["low"], metrics["mae_interval"]["high"]
     assert blessed.startswith("Yes")
     assert f"{metrics['mae']:.2f} years (95 % interval {low:.2f} to {high:.2f}) on 100 test photographs; at most 8" in blessed
     assert f"{8 - metrics['mae']:.2f} years below the largest error allowed" in blessed
     assert "Version 1790000000, which is being served" in blessed and "0.31 years better" in blessed
     assert f"23.40 years: the model's error is {100 * (1 - metrics['mae'] / 23.4):.0f} % smaller" in blessed
-    assert first(unblessed(made)).startswith("No\n\nNot blessed: The MAE is 9.10 years; allowed is at most 8")
-    stopped = first(made.stopped())
+    assert first(unblessed(generated)).startswith("No\n\nNot blessed: The MAE is 9.10 years; allowed is at most 8")
+    stopped = first(generated.stopped())
     assert stopped.startswith("No") and "the data gate stopped the run before training" in stopped
-    assert all(reason in stopped for reason in made.stopped()["reasons"])
-    assert first(made.explored()).startswith("Explored\n\n200 of 209 rows can be used. No model was trained.")
-    assert "would be stopped: 9 of 209 rows" in first(STATES["explored_and_bad"](made))
+    assert all(reason in stopped for reason in generated.stopped()["reasons"])
+    assert first(generated.explored()).startswith("Explored\n\n200 of 209 rows can be used. No model was trained.")
+    assert "would be stopped: 9 of 209 rows" in first(STATES["explored_and_bad"](generated))
 
 
-def test_an_interval_that_reaches_over_the_limit_is_pointed_out(made, written, reader):
-    verdict = made.with_changes()
+def test_an_interval_that_reaches_over_the_limit_is_pointed_out(generated, written, reader):
+    verdict = generated.with_changes()
     verdict["metrics"]["mae_interval"] = {"low": 4.0, "high": 8.4, "confidence": 0.95, "resamples": 2000}
 
     assert "another draw of test photographs could have ended the other way" in reader.open(written(verdict)).inner_text(
@@ -233,13 +234,13 @@ def test_an_interval_that_reaches_over_the_limit_is_pointed_out(made, written, r
     )
 
 
-def test_numbers_are_those_of_blessing_json(made, written, reader):
-    path = written(made.verdict)
+def test_numbers_are_those_of_blessing_json(generated, written, reader):
+    path = written(generated.verdict)
     said = json.loads((path.parent / "blessing.json").read_text())
 
     opened = reader.open(path)
 
-    assert said == json.loads(json.dumps(made.verdict))
+    assert said == json.loads(json.dumps(generated.verdict))
     rows = {row[0]: row[1] for row in table(opened, "On the whole test split")}
     metrics = said["metrics"]
     assert rows["mean absolute error (MAE)"] == f"{metrics['mae']:.2f} years"
@@ -270,9 +271,9 @@ def test_numbers_are_those_of_blessing_json(made, written, reader):
         assert expected in text
 
 
-def test_charts_draw_what_the_predictions_say(made, written, reader):
-    opened = reader.open(written(made.verdict))
-    rows = made.splits["test"]
+def test_charts_draw_what_the_predictions_say(generated, written, reader):
+    opened = reader.open(written(generated.verdict))
+    rows = generated.splits["test"]
     real = np.array([row.age for row in rows])
     predicted = np.array([row.predicted for row in rows])
     absolute = np.abs(predicted - real)
@@ -299,10 +300,10 @@ def test_charts_draw_what_the_predictions_say(made, written, reader):
         assert np.sign(slope) == direction
 
 
-def test_slices_are_drawn_on_one_scale_with_their_counts_and_small_ones_hollow(made, written, reader):
-    opened = reader.open(written(made.verdict))
-    decades = [entry for entry in made.verdict["slices"] if entry["feature"] == "age_decade"]
-    genders = [entry for entry in made.verdict["slices"] if entry["feature"] == "gender"]
+def test_slices_are_drawn_on_one_scale_with_their_counts_and_small_ones_hollow(generated, written, reader):
+    opened = reader.open(written(generated.verdict))
+    decades = [entry for entry in generated.verdict["slices"] if entry["feature"] == "age_decade"]
+    genders = [entry for entry in generated.verdict["slices"] if entry["feature"] == "gender"]
 
     drawn = []
     for name, entries in (("slices0", decades), ("slices1", genders)):
@@ -317,22 +318,22 @@ def test_slices_are_drawn_on_one_scale_with_their_counts_and_small_ones_hollow(m
     slope, start = np.polyfit(mae, x, 1)
     np.testing.assert_allclose(x, start + slope * mae, atol=0.01)
     texts = opened.eval_on_selector_all("svg text", "all => all.map(one => one.textContent)")
-    for entry in made.verdict["slices"]:
+    for entry in generated.verdict["slices"]:
         assert f"n = {entry['example_count']}" + (", small" if entry["small"] else "") in texts
 
 
-def test_slices_that_are_all_small_are_not_said_to_be_well(made, written, reader):
-    small = [{**entry, "small": True, "mae_interval": None} for entry in made.verdict["slices"]]
+def test_slices_that_are_all_small_are_not_said_to_be_well(generated, written, reader):
+    small = [{**entry, "small": True, "mae_interval": None} for entry in generated.verdict["slices"]]
 
-    text = reader.open(written(made.with_changes(slices=small, weakest_slices=[]))).inner_text("#error")
+    text = reader.open(written(generated.with_changes(slices=small, weakest_slices=[]))).inner_text("#error")
 
     assert "Every slice is too small to be judged." in text
     assert "clearly worse" not in text
 
 
-def test_worst_predictions_and_random_sample_are_shown_with_their_photographs(made, written, reader):
-    opened = reader.open(written(made.verdict))
-    rows = sorted(made.splits["test"], key=lambda row: -abs(row.predicted - row.age))
+def test_worst_predictions_and_random_sample_are_shown_with_their_photographs(generated, written, reader):
+    opened = reader.open(written(generated.verdict))
+    rows = sorted(generated.splits["test"], key=lambda row: -abs(row.predicted - row.age))
 
     worst, sample = opened.eval_on_selector_all(
         "#photographs .faces",
@@ -355,8 +356,8 @@ def test_worst_predictions_and_random_sample_are_shown_with_their_photographs(ma
     assert across == sorted(across) and len(across) > 30
 
 
-def test_no_face_is_shown_when_they_are_switched_off(made, written, reader):
-    path = written(without_faces(made))
+def test_no_face_is_shown_when_they_are_switched_off(generated, written, reader):
+    path = written(without_faces(generated))
 
     opened = reader.open(path)
 
@@ -378,10 +379,10 @@ HOSTILE = (
 )
 
 
-def hostile(made, name, directory):
+def hostile(generated, name, directory):
     """Puts a text into every place that data or configuration reach."""
-    verdict = made.with_changes(blessed=False, reasons=[name, f"Reason {name}"], run_id=f"run {name}")
-    rows = [*made.splits["test"]]
+    verdict = generated.with_changes(blessed=False, reasons=[name, f"Reason {name}"], run_id=f"run {name}")
+    rows = [*generated.splits["test"]]
     rows[0] = type(rows[0])(
         name.replace("\udcff", "\ufffd").replace("\0", ""), rows[0].sha256, 1.0, 90.0, "male", rows[0].encoded
     )
@@ -408,8 +409,8 @@ def hostile(made, name, directory):
 
 
 @pytest.mark.parametrize("name", HOSTILE, ids=[f"text{number}" for number in range(len(HOSTILE))])
-def test_hostile_text_is_shown_and_does_nothing(made, written, reader, tmp_path, name):
-    path = written(hostile(made, name, tmp_path))
+def test_hostile_text_is_shown_and_does_nothing(generated, written, reader, tmp_path, name):
+    path = written(hostile(generated, name, tmp_path))
 
     opened = reader.open(path, width=400)
 
@@ -420,24 +421,24 @@ def test_hostile_text_is_shown_and_does_nothing(made, written, reader, tmp_path,
     page_text = path.read_text(encoding="utf-8")
     assert not set("\u202e\u2066\x00\x1b") & set(page_text)
     (row,) = table(opened, "Up to five examples")
-    shown = page.plain(name, 60)
+    shown = harmless(name, 60)
     assert row[2] == shown
     assert len(page_text) < 3_000_000
 
 
-def test_commands_to_make_the_run_again_are_on_the_page(made, written, reader):
-    opened = reader.open(written(made.verdict))
+def test_commands_to_make_the_run_again_are_on_the_page(generated, written, reader):
+    opened = reader.open(written(generated.verdict))
 
     shown = opened.eval_on_selector("#reproduce", "one => one.textContent")
 
-    assert shown == reproduction.command(made.verdict["configuration"])
-    explored = reader.open(written(made.explored())).eval_on_selector("#reproduce", "one => one.textContent")
+    assert shown == reproduction.command(generated.verdict["configuration"])
+    explored = reader.open(written(generated.explored())).eval_on_selector("#reproduce", "one => one.textContent")
     assert explored.endswith("\nage-pipeline explore --config run.yaml")
 
 
-def test_a_large_test_split_stays_a_small_page(made, written, reader, tmp_path):
+def test_a_large_test_split_stays_a_small_page(generated, written, reader, tmp_path):
     rows = make_rows(2000, 9) * 50
-    verdict = made.with_changes()
+    verdict = generated.with_changes()
     verdict["paths"]["predictions"] = write_predictions(tmp_path / "predictions.csv", rows)
     verdict["data"]["reject_examples"] = [
         {"line": n, "file_name": "y" * 300, "real_age": "1", "reason": f"reason {n % 40}", "detail": "z" * 300}
@@ -462,19 +463,19 @@ def test_a_large_test_split_stays_a_small_page(made, written, reader, tmp_path):
     assert "2,000 of 100,000 at random" in opened.inner_text("#error")
 
 
-def test_rejected_rows_lie_beside_the_page(made, written, reader):
-    path = written(made.verdict)
+def test_rejected_rows_lie_beside_the_page(generated, written, reader):
+    path = written(generated.verdict)
 
     opened = reader.open(path)
 
-    assert (path.parent / "rejects.csv").read_bytes() == (made.directory / "rejects.csv").read_bytes()
+    assert (path.parent / "rejects.csv").read_bytes() == (generated.directory / "rejects.csv").read_bytes()
     assert "rejects.csv" in opened.eval_on_selector_all("#data a", "all => all.map(one => one.getAttribute('href'))")
 
 
-def test_photographs_that_are_gone_are_said_to_be_and_the_page_is_written(made, written, reader):
-    verdict = made.with_changes()
-    verdict["paths"]["examples"] = str(made.directory / "rejects.csv")
-    verdict["paths"]["predictions"] = str(made.directory / "gone.csv")
+def test_photographs_that_are_gone_are_said_to_be_and_the_page_is_written(generated, written, reader):
+    verdict = generated.with_changes()
+    verdict["paths"]["examples"] = str(generated.directory / "rejects.csv")
+    verdict["paths"]["predictions"] = str(generated.directory / "gone.csv")
 
     text = reader.open(written(verdict)).inner_text("main")
 
@@ -482,9 +483,9 @@ def test_photographs_that_are_gone_are_said_to_be_and_the_page_is_written(made, 
     assert "Error by slice" in text
 
 
-def test_unanswered_photographs_are_counted(made, written, reader, tmp_path):
-    verdict = of_a_model_that_did_not_answer(made)
-    rows = [*made.splits["test"]]
+def test_unanswered_photographs_are_counted(generated, written, reader, tmp_path):
+    verdict = of_a_model_that_did_not_answer(generated)
+    rows = [*generated.splits["test"]]
     rows[3] = type(rows[3])("a.png", rows[3].sha256, 30.0, float("nan"), "male", rows[3].encoded)
     verdict["paths"]["predictions"] = write_predictions(tmp_path / "predictions.csv", rows)
 
@@ -494,11 +495,11 @@ def test_unanswered_photographs_are_counted(made, written, reader, tmp_path):
     assert "not a number" in text
 
 
-def test_random_sample_is_the_same_in_every_reading_and_spread_over_the_split(made):
-    path = made.verdict["paths"]["predictions"]
-    names = [row.file_name for row in made.splits["test"]]
+def test_random_sample_is_the_same_in_every_reading_and_spread_over_the_split(generated):
+    path = generated.verdict["paths"]["predictions"]
+    names = [row.file_name for row in generated.splits["test"]]
 
-    first, second = predictions.read(path).sample, predictions.read(path).sample
+    first, second = shown_predictions.read(path).sample, shown_predictions.read(path).sample
 
     assert first == second
     places = sorted(names.index(row.file_name) for row in first)

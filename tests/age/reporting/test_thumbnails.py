@@ -17,10 +17,10 @@ def opened(source):
     return Image.open(io.BytesIO(base64.b64decode(source[len(prefix) :])))
 
 
-def test_wanted_photographs_are_cut_from_the_test_split(made):
-    wanted = made.splits["test"][7:30:5]
+def test_wanted_photographs_are_cut_from_the_test_split(generated):
+    wanted = generated.splits["test"][7:30:5]
 
-    cut = thumbnails.cut(made.verdict["paths"]["examples"], {row.sha256 for row in wanted} | {"not there"})
+    cut = thumbnails.cut(generated.verdict["paths"]["examples"], {row.sha256 for row in wanted} | {"not there"})
 
     assert set(cut.by_sha256) == {row.sha256 for row in wanted}
     for row in wanted:
@@ -30,16 +30,16 @@ def test_wanted_photographs_are_cut_from_the_test_split(made):
         assert np.abs(np.asarray(thumbnail, int) - original[0, 0]).max() <= 6
 
 
-def test_faces_of_every_decade_are_shown_and_the_same_in_every_order_of_the_files(made, tmp_path):
-    backwards = {split: rows[::-1] for split, rows in made.splits.items()}
+def test_faces_of_every_decade_are_shown_and_the_same_in_every_order_of_the_files(generated, tmp_path):
+    backwards = {split: rows[::-1] for split, rows in generated.splits.items()}
 
-    faces = thumbnails.cut(made.verdict["paths"]["examples"], ()).across_ages
+    faces = thumbnails.cut(generated.verdict["paths"]["examples"], ()).across_ages
     again = thumbnails.cut(write_examples(tmp_path / "backwards", backwards), ()).across_ages
 
     ages = [face.age for face in faces]
     decades = np.array(ages) // 10
     assert ages == sorted(ages)
-    everyone = [row.age for rows in made.splits.values() for row in rows]
+    everyone = [row.age for rows in generated.splits.values() for row in rows]
     for decade in range(10):
         there = sum(age // 10 == decade for age in everyone)
         assert (decades == decade).sum() == min(there, thumbnails.PER_DECADE)
@@ -59,7 +59,7 @@ def test_a_picture_that_is_not_square_keeps_its_proportions(tmp_path):
     assert pixels[48, 48] > 240 and pixels[5, 48] < 15
 
 
-def test_examples_that_are_cut_off_are_an_os_error_with_a_sentence(made, tmp_path):
+def test_examples_that_are_cut_off_are_an_os_error_with_a_sentence(generated, tmp_path):
     directory = tmp_path / "examples" / "Split-train"
     directory.mkdir(parents=True)
     (directory / "data").write_bytes(picture(3))

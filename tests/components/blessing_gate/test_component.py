@@ -6,7 +6,7 @@ import pytest
 from tfx.utils import import_utils
 
 from components.artifacts import BlessingReport
-from schemas.bad_input import BadInput
+from schemas.failures import NotBlessed
 
 EXECUTOR = "components.blessing_gate.component.BlessingGate_Executor"
 
@@ -29,7 +29,7 @@ def test_a_blessed_model_passes(gate):
 
 
 def test_a_model_that_was_not_blessed_fails_with_every_reason(gate):
-    with pytest.raises(BadInput) as raised:
+    with pytest.raises(NotBlessed) as raised:
         gate(blessed=False, reasons=["The MAE is 9.00 years.", "The test split has 3 examples."])
 
     assert str(raised.value).splitlines()[:3] == [
@@ -37,3 +37,4 @@ def test_a_model_that_was_not_blessed_fails_with_every_reason(gate):
         "  - The MAE is 9.00 years.",
         "  - The test split has 3 examples.",
     ]
+    assert raised.value.exit_status == 3

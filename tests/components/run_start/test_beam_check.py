@@ -11,6 +11,7 @@ import pytest
 
 from components.run_start import beam_check
 from schemas.bad_input import BadInput
+from schemas.failures import ServiceUnavailable
 
 
 @contextlib.contextmanager
@@ -44,8 +45,8 @@ def unused():
         return f"localhost:{server.getsockname()[1]}"
 
 
-def complaint(*options, seconds=60.0):
-    with pytest.raises(BadInput) as caught:
+def complaint(*options, seconds=60.0, kind=ServiceUnavailable):
+    with pytest.raises(kind) as caught:
         beam_check.check(["--runner=FlinkRunner", *options], seconds)
     assert "\n" not in str(caught.value)
     return str(caught.value)
@@ -71,7 +72,7 @@ def test_flink_that_is_not_there():
 
 def test_cluster_that_is_too_small():
     with listening() as server, flink(free=1, total=1) as master:
-        said = complaint(f"--job_endpoint={server}", f"--flink_master={master}", "--parallelism=2")
+        said = complaint(f"--job_endpoint={server}", f"--flink_master={master}", "--parallelism=2", kind=BadInput)
     assert "has 1 of 1 slots free, on 1 TaskManagers, and the run needs 2 (beam.options.parallelism)" in said
 
 

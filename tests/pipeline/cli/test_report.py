@@ -222,7 +222,7 @@ def test_a_damaged_or_missing_verdict_is_a_sentence_and_hides_no_other_run(conte
         report(tmp_path, "latest")
 
 
-def test_hostile_text_in_a_verdict_is_inert(tmp_path):
+def test_hostile_text_in_a_verdict_is_harmless(tmp_path):
     hostile = "\x1b[2J\x9b31m[red]x[/red]\u202e[link=file:///etc]"
     write(
         tmp_path,

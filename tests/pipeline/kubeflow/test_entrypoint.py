@@ -5,7 +5,9 @@ import json
 import pytest
 
 from pipeline.kubeflow import entrypoint
+from schemas import exit_status
 from schemas.bad_input import BadInput
+from schemas.failures import NotBlessed, ServiceUnavailable, TrainingDiverged
 
 
 @pytest.mark.parametrize(
@@ -158,7 +160,7 @@ def test_an_output_left_empty_is_told_to_the_next_step(tmp_path):
 
 @pytest.mark.parametrize("arguments", [[], [entrypoint.INVOCATION_FLAG], [entrypoint.INVOCATION_FLAG, "{}"]])
 def test_arguments_that_no_launcher_gives(arguments, capsys):
-    assert entrypoint.main(arguments) == entrypoint.EXIT_BAD_INPUT
+    assert entrypoint.main(arguments) == exit_status.BAD_INPUT
     said = capsys.readouterr().err
     assert said.startswith("Error: ") and "executor input" in said and "Traceback" not in said
 
@@ -196,17 +198,19 @@ def test_the_run_is_read_from_where_outputs_lie():
     assert entrypoint.run_of({"inputs": given["outputs"], "outputs": {}}) == "run-1"
 
 
-def test_the_sentence_behind_an_error_is_found():
+@pytest.mark.parametrize("kind, status", [(BadInput, 2), (NotBlessed, 3), (TrainingDiverged, 1), (ServiceUnavailable, 1)])
+def test_the_sentence_behind_an_error_is_found_and_its_exit_status(kind, status):
     try:
         try:
-            raise BadInput("the sentence")
-        except BadInput as error:
+            raise kind("the sentence")
+        except kind as error:
             raise RuntimeError("wrapped by a library") from error
     except RuntimeError as wrapped:
-        assert str(entrypoint._bad_input(wrapped)) == "the sentence"
+        found = entrypoint._failure(wrapped)
+    assert str(found) == "the sentence" and found.exit_status == status
 
 
 def test_a_missing_input_ends_the_step_in_a_sentence(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv(entrypoint.MOUNT_ROOT_VARIABLE, str(tmp_path))
-    assert entrypoint.main([entrypoint.INVOCATION_FLAG, json.dumps(_executor_input())]) == entrypoint.EXIT_BAD_INPUT
+    assert entrypoint.main([entrypoint.INVOCATION_FLAG, json.dumps(_executor_input())]) == exit_status.BAD_INPUT
     assert capsys.readouterr().err.startswith("Error: The input examples should be at")

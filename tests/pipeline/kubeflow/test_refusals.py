@@ -6,6 +6,7 @@ import pytest
 
 from pipeline.kubeflow import entrypoint, refusals
 from schemas.bad_input import BadInput
+from schemas.failures import NotBlessed, ServiceUnavailable, TrainingDiverged
 
 RUN = "s3://bucket/age/run-1"
 
@@ -55,9 +56,20 @@ def test_a_refusal_is_repeated_and_the_work_is_not(step, capsys):
     assert said.count("Error: the loss is NaN") == 3 and said.count("An earlier attempt of this step said so") == 2
 
 
-def test_what_failed_otherwise_is_done_again(step):
+@pytest.mark.parametrize("kind, status", [(TrainingDiverged, 1), (NotBlessed, 3)])
+def test_what_another_attempt_would_not_change_keeps_its_exit_status(step, kind, status):
     def fail():
-        raise OSError("the node is going away")
+        raise kind("the sentence")
+
+    step.does = fail
+    assert [step.attempt(number) for number in range(3)] == [status, status, status]
+    assert step.done == 1
+
+
+@pytest.mark.parametrize("error", [OSError("the node is going away"), ServiceUnavailable("no weights can be downloaded")])
+def test_what_failed_otherwise_is_done_again(step, error):
+    def fail():
+        raise error
 
     step.does = fail
     assert step.attempt(0) == 1

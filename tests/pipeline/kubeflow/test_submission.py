@@ -283,7 +283,7 @@ def test_secrets_do_not_cross_the_network_in_the_open(submit, monkeypatch, named
     assert status == 2 and "would cross the network in the open" in err and named.split("=")[0] in err
     # Said to be wanted, it is tried.
     status, _, err = submit("--insecure", "--set", f"kubeflow.connection.{named}", to="http://kubeflow.invalid")
-    assert status == 2 and "can't be reached" in err
+    assert status == 1 and "can't be reached" in err
 
 
 @pytest.mark.parametrize("answer", ["nothing", "required"])
@@ -339,7 +339,7 @@ def test_a_host_that_does_not_answer(submit):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         status, _, err = submit(to=f"http://127.0.0.1:{taken.getsockname()[1]}")
-    assert status == 2 and "can't be reached" in err and "Traceback" not in err
+    assert status == 1 and "can't be reached" in err and "Traceback" not in err
 
 
 @pytest.mark.parametrize("host", ["kubeflow.example.org", "ftp://kubeflow"])

@@ -150,7 +150,7 @@ class TestLiveLines:
         assert "\x1b[32m✓" in coloured
         assert not re.search(r"\x1b\[[0-9;]*(3[0-9]|38;5;[0-9]+|4[0-9])m", bare)
 
-    def test_hostile_reports_are_inert(self, monkeypatch):
+    def test_hostile_reports_are_harmless(self, monkeypatch):
         monkeypatch.setenv("COLUMNS", "100")
 
         def hostile(display):

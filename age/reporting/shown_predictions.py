@@ -15,7 +15,7 @@ _SEED = 0
 
 
 @dataclasses.dataclass(frozen=True)
-class Predictions:
+class ShownPredictions:
     """What the model answered for the test split.
 
     Attributes:
@@ -38,7 +38,7 @@ class Predictions:
         return self.predicted_age - self.real_age
 
 
-def read(path: str) -> Predictions:
+def read(path: str) -> ShownPredictions:
     """Reads a predictions file in one pass; memory grows by 16 bytes a row.
 
     Raises:
@@ -64,6 +64,6 @@ def read(path: str) -> Predictions:
         place = len(sample) if len(sample) < SAMPLE else draw.randrange(len(real))
         if place < SAMPLE:
             sample[place : place + 1] = [row]
-    return Predictions(
+    return ShownPredictions(
         real_age=np.array(real), predicted_age=np.array(predicted), unanswered=unanswered, worst=worst, sample=sample
     )

@@ -1,0 +1,6 @@
+"""What the status of a finished command, or of a container, says to what started it (README, "Exit statuses")."""
+
+DONE = 0
+FAILED = 1
+BAD_INPUT = 2
+NOT_BLESSED = 3
