@@ -35,11 +35,13 @@ WORKDIR_VARIABLE = "AGE_PIPELINE_WORKDIR"
 GPUS_VARIABLE = "AGE_PIPELINE_GPUS"
 """How many accelerators the step was given; none unless set."""
 
+LAST_STEP_VARIABLE = "AGE_PIPELINE_LAST_STEP"
+"""Set for the step after which the run is over."""
+
 REFUSED_MARK, FAILED_MARK = "Refused:", "Failed:"
 """How the message begins that a step leaves in its pod: what it was given can't be used, or anything else."""
 
 INVOCATION_FLAG = "--json_serialized_invocation_args"
-EXECUTOR_FLAG = "--executor_class_path"
 INPUTS_SPEC_FLAG = "--json_serialized_inputs_spec_args"
 EMPTY_PROPERTY = "empty"
 """Custom property of an output artifact in which its step wrote nothing."""
@@ -47,7 +49,6 @@ EMPTY_PROPERTY = "empty"
 _PARTS_BELOW_RUN = 3
 _MOUNTS = {"minio://": "minio", "s3://": "s3", "gs://": "gcs"}
 
-_LAST_STEP = "components.blessing_gate.component.BlessingGate_Executor"
 _TERMINATION_MESSAGE_BYTES = 3000
 """Kubernetes keeps 4096 of one container and 12 KiB of a pod."""
 
@@ -259,7 +260,7 @@ def _run_step(arguments: list[str]) -> None:
             lease.loosen()
         raise
     refused.forget()
-    if arguments[_position(arguments, EXECUTOR_FLAG) :][:1] == [_LAST_STEP]:
+    if os.environ.get(LAST_STEP_VARIABLE):
         lease.give_back()
 
 

@@ -47,6 +47,7 @@ def complete(compiled: dict[str, Any], defaults: dict[str, Any], settings: Kubef
     if settings.pipeline_root:
         specification["defaultPipelineRoot"] = settings.pipeline_root
 
+    depended_on = {other for task in tasks.values() for other in task.get("dependentTasks", [])}
     for name, task in tasks.items():
         component = specification["components"][task["componentRef"]["name"]]
         _connect_parameters(specification, task, component)
@@ -54,7 +55,7 @@ def complete(compiled: dict[str, Any], defaults: dict[str, Any], settings: Kubef
         _declare_in_arguments(executor["container"], component)
         step = settings.step(name)
         executor["container"]["resources"] = _resources(step)
-        executor["container"]["env"] = _environment(step, workdir)
+        executor["container"]["env"] = _environment(step, workdir, is_last=name not in depended_on)
         if step.image:
             executor["container"]["image"] = step.image
         if name in NEVER_CACHED:
@@ -101,13 +102,15 @@ def _declare_in_arguments(container: dict[str, Any], component: dict[str, Any]) 
         arguments[arguments.index(_INPUTS_SPEC_FLAG) + 1] = json.dumps(component.get("inputDefinitions", {}), sort_keys=True)
 
 
-def _environment(step: Step, workdir: str) -> list[dict[str, str]]:
+def _environment(step: Step, workdir: str, is_last: bool) -> list[dict[str, str]]:
     """Returns what the entrypoint is told beside the executor input. It is no part of the cache's key."""
     variables = {}
     if not storage.is_remote(workdir):
         variables[entrypoint.WORKDIR_VARIABLE] = workdir
         # Keras downloads ImageNet weights there: once for all runs, and RunStart does it.
         variables["KERAS_HOME"] = os.path.join(workdir, "keras")
+    if is_last:
+        variables[entrypoint.LAST_STEP_VARIABLE] = "1"
     if step.gpu_count:
         variables[entrypoint.GPUS_VARIABLE] = str(step.gpu_count)
     return [{"name": name, "value": value} for name, value in sorted(variables.items())]

@@ -224,10 +224,16 @@ def test_a_step_may_have_an_image_of_its_own():
 def test_what_the_entrypoint_is_told_beside_its_input(text):
     variables = {
         step: {one["name"]: one["value"] for one in _pod(text, step)["containers"][0]["env"] if "value" in one}
-        for step in ("Trainer", "Pusher")
+        for step in ("Trainer", "Pusher", "BlessingGate")
     }
     told = {"AGE_PIPELINE_WORKDIR": "/mnt/age/runs", "KERAS_HOME": "/mnt/age/runs/keras"}
-    assert variables == {"Trainer": {**told, "AGE_PIPELINE_GPUS": "1"}, "Pusher": told}
+    assert variables == {
+        "Trainer": {**told, "AGE_PIPELINE_GPUS": "1"},
+        "Pusher": told,
+        # After it the run is over, and its lease is given back.
+        "BlessingGate": {**told, "AGE_PIPELINE_LAST_STEP": "1"},
+    }
+    assert text.count("AGE_PIPELINE_LAST_STEP") == 1
 
 
 def test_no_lease_is_taken_in_a_bucket():

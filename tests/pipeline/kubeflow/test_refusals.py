@@ -87,6 +87,21 @@ def test_a_run_that_people_retry_is_looked_at_again(step):
     assert step.attempt(1) == 0
 
 
+def test_the_lease_is_given_back_when_the_run_is_over(step, tmp_path, monkeypatch):
+    lease = tmp_path / "kubeflow" / "lease.json"
+    step.does = lambda: None
+    step.attempt(0)
+    assert json.loads(lease.read_text()) == {"run_id": "run-1"}
+    monkeypatch.setenv(entrypoint.LAST_STEP_VARIABLE, "1")
+    step.attempt(0)
+    assert not lease.exists()
+
+
+def test_a_step_that_refuses_ends_its_run(step, tmp_path):
+    step.attempt(0)
+    assert not (tmp_path / "kubeflow" / "lease.json").exists()
+
+
 def test_another_execution_is_not_concerned(step):
     step.attempt(0)
     step.attempt(0, uuid="another")
