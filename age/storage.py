@@ -5,6 +5,7 @@ import errno
 import io
 import os
 import shutil
+import stat
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, cast
 
@@ -94,16 +95,80 @@ class _RemoteFile(io.RawIOBase):
         super().close()
 
 
+_KINDS = (
+    (stat.S_ISFIFO, "a named pipe"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
+
+
+def _plain_descriptor(path: str) -> int:
+    """Opens a local file for reading without waiting for anybody, as opening a named pipe would.
+
+    Raises:
+        OSError: it can't be opened, or is no plain file.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    mode = os.fstat(descriptor).st_mode
+    if stat.S_ISREG(mode):
+        return descriptor
+    os.close(descriptor)
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
+    kind = next((name for is_kind, name in _KINDS if is_kind(mode)), "something else")
+    raise OSError(errno.EINVAL, f"{kind}, and no plain file", path)
+
+
 def open_binary(path: str) -> io.BufferedReader:
     """Opens a file for reading bytes.
 
     Raises:
         FileNotFoundError: there is no such file; for a remote file, when it is first read.
-        OSError: it can't be opened; likewise.
+        OSError: it can't be opened, or is no plain file; likewise.
     """
     if is_remote(path):
         return io.BufferedReader(_RemoteFile(path), buffer_size=1 << 20)
-    return open(path, "rb")
+    return open(_plain_descriptor(path), "rb")
+
+
+def read_plain_file(path: str, largest: int, below: str | None = None) -> bytes:
+    """Returns the content of a file that a stranger named or made.
+
+    Args:
+        path: the file.
+        largest: bytes; a file that has more is not read.
+        below: the real path of a local directory that symbolic links must not lead out of; None for anywhere.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        OSError: it can't be read, is no plain file, is too large, or lies elsewhere.
+    """
+    if is_remote(path):
+        _refuse_large(path, file_size(path), largest)
+        return read_bytes(path)
+    descriptor = _plain_descriptor(path)
+    try:
+        if below is not None and not _real_path(descriptor, path).startswith(below.rstrip("/") + "/"):
+            raise OSError(errno.EPERM, "a symbolic link that leads out of the data directory", path)
+        _refuse_large(path, os.fstat(descriptor).st_size, largest)
+        with open(descriptor, "rb", buffering=0, closefd=False) as file:
+            content = file.readall()
+    finally:
+        os.close(descriptor)
+    return content
+
+
+def _real_path(descriptor: int, path: str) -> str:
+    try:
+        # One call, and about the very file that is open.
+        return os.readlink(f"/proc/self/fd/{descriptor}")
+    except OSError:
+        return os.path.realpath(path)
+
+
+def _refuse_large(path: str, size: int, largest: int) -> None:
+    if size > largest:
+        raise OSError(errno.EFBIG, f"{size} bytes, and at most {largest} are read", path)
 
 
 def read_bytes(path: str) -> bytes:
@@ -156,8 +221,13 @@ def write_text(path: str, text: str) -> None:
     write_bytes(path, text.encode("utf-8"))
 
 
-def write_bytes(path: str, content: bytes) -> None:
+def write_bytes(path: str, content: bytes, durable: bool = False) -> None:
     """Writes a file whole, as `write_text` does.
+
+    Args:
+        path: the file.
+        content: its bytes.
+        durable: return only when a local disk has it, so that it is there after the power fails.
 
     Raises:
         OSError: it can't be written.
@@ -169,7 +239,29 @@ def write_bytes(path: str, content: bytes) -> None:
     unfinished = f"{path}.{os.getpid()}.unfinished"
     with open(unfinished, "wb") as file:
         file.write(content)
+        if durable:
+            file.flush()
+            os.fsync(file.fileno())
     os.replace(unfinished, path)
+    if durable:
+        sync(os.path.dirname(path) or ".")
+
+
+def sync(path: str) -> None:
+    """Returns when the disk has what was written to a local file, or the names in a local directory."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sync_tree(path: str) -> None:
+    """Returns when the disk has a local directory with all that is in it."""
+    for directory, _, names in os.walk(path, topdown=False):
+        for name in names:
+            sync(join(directory, name))
+        sync(directory)
 
 
 def file_state(path: str) -> tuple[int, int] | None:
@@ -238,15 +330,24 @@ def list_directory(path: str) -> list[str]:
     return sorted(name.rstrip("/") for name in names)
 
 
+def list_tree(path: str) -> list[str]:
+    """Returns the paths of a directory's files, at any depth, relative to it and with `/` between folders, sorted."""
+    walk = _gfile().walk(path) if is_remote(path) else os.walk(path)
+    found = []
+    for directory, _, names in walk:
+        below = directory[len(path) :].strip("/")
+        found += [f"{below}/{name}" if below else name for name in names]
+    return sorted(found)
+
+
 def link_or_copy_tree(source: str, destination: str) -> None:
     """Copies a directory; files become hard links where both ends share one local disk."""
     if is_remote(source) or is_remote(destination):
-        gfile = _gfile()
-        for directory, _, names in gfile.walk(source):
-            target = join(destination, os.path.relpath(directory, source))
-            gfile.makedirs(target)
-            for name in names:
-                gfile.copy(join(directory, name), join(target, name), overwrite=True)
+        for name in list_tree(source):
+            target = join(destination, name)
+            make_directory(os.path.dirname(target))
+            with _as_os_errors(target):
+                _gfile().copy(join(source, name), target, overwrite=True)
         return
 
     def link_or_copy(old: str, new: str) -> None:
@@ -270,3 +371,16 @@ def remove_tree(path: str) -> None:
         _gfile().rmtree(path)
     else:
         shutil.rmtree(path)
+
+
+def rename(source: str, destination: str) -> None:
+    """Gives a file another path on the same file system, or a local directory.
+
+    Raises:
+        OSError: it can't be done, such as where a directory with something in it has the name.
+    """
+    if is_remote(source):
+        with _as_os_errors(source):
+            _gfile().rename(source, destination)
+    else:
+        os.rename(source, destination)

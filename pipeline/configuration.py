@@ -301,7 +301,14 @@ def load(
         configuration = Configuration.model_validate(content, strict=True)
     except pydantic.ValidationError as error:
         raise BadInput("\n".join(_sentence(found, source) for found in error.errors())) from error
-    return configuration if for_cluster else _with_absolute_paths(configuration)
+    if for_cluster:
+        return configuration
+    if "://" in configuration.workdir:
+        raise BadInput(
+            f"{source}: workdir is {configuration.workdir}; a run on this machine keeps its metadata store, cache and logs on "
+            "a disk. Expected a local directory. What others shall reach can lie elsewhere: serving.dir for the models."
+        )
+    return _with_absolute_paths(configuration)
 
 
 def _with_absolute_paths(configuration: Configuration) -> Configuration:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from age import storage
+from age import spreadsheet_cells, storage
 from age.dataset import age_statistics
 from schemas import features
 from schemas.verdict import Data, RejectedRow, RowCounts
@@ -44,7 +44,7 @@ def _reject_examples(path: str) -> list[RejectedRow]:
         for fields in csv.DictReader(text):
             line, of_reason = int(fields["line"]), kept.setdefault(fields["reason"], [])
             if len(of_reason) < EXAMPLES_OF_A_REASON or line < of_reason[-1].line:
-                shortened = {name: value[:_FIELD_LENGTH] for name, value in fields.items()}
+                shortened = {name: spreadsheet_cells.original(value)[:_FIELD_LENGTH] for name, value in fields.items()}
                 of_reason.append(RejectedRow.model_validate({**shortened, "line": line}))
                 of_reason.sort(key=lambda one: one.line)
                 del of_reason[EXAMPLES_OF_A_REASON:]

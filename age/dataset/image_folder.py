@@ -1,5 +1,7 @@
 """Finds the image that a row of the label file names."""
 
+import functools
+import os
 import re
 from typing import Protocol
 
@@ -10,6 +12,9 @@ Place = tuple[int, ...]
 
 IMAGE_FOLDERS = ("", "final_files", "images")
 """Where images are looked up, in this order, relative to the data directory."""
+
+LARGEST_FILE = 256 << 20
+"""Bytes. The largest image that is decoded has 8192x8192 pixels, which uncompressed take 192 MiB."""
 
 _DRIVE = re.compile(r"[A-Za-z]:")
 
@@ -32,6 +37,11 @@ def unsafe_reason(file_name: str) -> str | None:
     return None
 
 
+@functools.lru_cache(maxsize=16)
+def _real_directory(data_dir: str) -> str:
+    return os.path.realpath(data_dir)
+
+
 def read_image(data_dir: str, file_name: str) -> bytes:
     """Returns the bytes of the image that `file_name` names.
 
@@ -41,11 +51,12 @@ def read_image(data_dir: str, file_name: str) -> bytes:
 
     Raises:
         FileNotFoundError: it is in none of `IMAGE_FOLDERS`.
-        OSError: it is there and can't be read.
+        OSError: it is there and can't be read: no plain file, more than `LARGEST_FILE` bytes, or elsewhere.
     """
+    below = None if storage.is_remote(data_dir) else _real_directory(data_dir)
     for folder in IMAGE_FOLDERS:
         try:
-            return storage.read_bytes(storage.join(data_dir, folder, file_name))
+            return storage.read_plain_file(storage.join(data_dir, folder, file_name), LARGEST_FILE, below)
         except (FileNotFoundError, NotADirectoryError):
             continue
     raise FileNotFoundError(file_name)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import apache_beam as beam
 
-from age import progress, storage
+from age import progress, spreadsheet_cells, storage
 from age.dataset import (
     data_facts,
     example_writing,
@@ -337,7 +337,7 @@ class _WriteExamples(_ImagesFn):
 def _csv_line(reject: row_checks.Reject) -> str:
     line = io.StringIO()
     # With its usual line end, because the writer quotes what holds a character of the line end and nothing else.
-    csv.writer(line).writerow(dataclasses.astuple(reject))
+    csv.writer(line).writerow(map(spreadsheet_cells.harmless, map(str, dataclasses.astuple(reject))))
     return line.getvalue()[: -len("\r\n")].encode("utf-8", "replace").decode("utf-8")
 
 

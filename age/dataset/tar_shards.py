@@ -102,7 +102,8 @@ def _problem(info: tarfile.TarInfo) -> str:
     if info.isdir():
         return "Is a directory"
     if info.isreg() and info.sparse is None:
-        return ""
+        too_large = info.size > image_folder.LARGEST_FILE
+        return f"{info.size} bytes, and at most {image_folder.LARGEST_FILE} are read" if too_large else ""
     kinds = {tarfile.SYMTYPE: "a symbolic link", tarfile.LNKTYPE: "a hard link"}
     kind = "a device" if info.isdev() else kinds.get(info.type, f"a member of type {info.type!r}")
     return f"{kind} in a tar shard; only plain files are read"

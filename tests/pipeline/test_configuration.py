@@ -106,6 +106,7 @@ def test_wrong_type_is_said_with_key_and_value(file, text, said):
         ("data: {max_reject_fraction: 1.5}", "data.max_reject_fraction is 1.5; input should be less than or equal to 1."),
         ("trainer: {loss: mea}", "trainer.loss is 'mea'; input should be 'mae', 'mse' or 'huber'."),
         ("data: {dir: ''}", "data.dir is ''; string should have at least 1 character."),
+        ("workdir: gs://bucket/runs", "workdir is gs://bucket/runs; a run on this machine keeps its metadata store"),
         ("serving: {dir: ''}", "serving.dir is ''; string should have at least 1 character."),
         ("data: {splits: {train: 1}}", "data.splits.train is 1; input should be less than 1."),
         ("evaluator: {slice_ceilings: {gender: 9}}", "'gender' names no slice; expected 'column=value', such as"),

@@ -1,5 +1,8 @@
 """Images are found in their folders, and nowhere else."""
 
+import os
+import time
+
 import pytest
 
 from age.dataset import image_folder
@@ -45,6 +48,68 @@ def test_directory_with_the_name_of_an_image_is_there_and_unreadable(tmp_path):
     (tmp_path / "images" / "a.jpg").mkdir(parents=True)
     with pytest.raises(IsADirectoryError):
         image_folder.read_image(str(tmp_path), "a.jpg")
+
+
+def test_a_named_pipe_is_refused_at_once(tmp_path):
+    os.mkfifo(tmp_path / "a.jpg")
+    started = time.monotonic()
+
+    with pytest.raises(OSError, match="a named pipe, and no plain file"):
+        image_folder.read_image(str(tmp_path), "a.jpg")
+
+    assert time.monotonic() - started < 5
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root makes devices")
+def test_a_device_is_refused(tmp_path):
+    os.mknod(tmp_path / "a.jpg", 0o600 | 0o020000, os.makedev(1, 5))
+
+    with pytest.raises(OSError, match="a device, and no plain file"):
+        image_folder.read_image(str(tmp_path), "a.jpg")
+
+
+def test_a_file_of_a_hundred_gigabytes_is_refused_by_its_size(tmp_path):
+    with open(tmp_path / "a.jpg", "wb") as file:
+        file.truncate(100 * 10**9)
+
+    with pytest.raises(OSError, match="100000000000 bytes, and at most 268435456 are read"):
+        image_folder.read_image(str(tmp_path), "a.jpg")
+
+
+class TestSymbolicLinks:
+    """A folder that a stranger packed must not bring other files of the machine into the examples."""
+
+    def test_one_that_leads_out_of_the_data_directory_is_refused(self, tmp_path):
+        put(tmp_path / "private.jpg", b"private")
+        (tmp_path / "data").mkdir()
+        (tmp_path / "data" / "a.jpg").symlink_to(tmp_path / "private.jpg")
+
+        with pytest.raises(OSError, match="a symbolic link that leads out of the data directory"):
+            image_folder.read_image(str(tmp_path / "data"), "a.jpg")
+
+    def test_so_is_a_folder_of_images_that_is_one(self, tmp_path):
+        put(tmp_path / "private" / "a.jpg", b"private")
+        (tmp_path / "data").mkdir()
+        (tmp_path / "data" / "images").symlink_to(tmp_path / "private")
+
+        with pytest.raises(OSError, match="leads out of the data directory"):
+            image_folder.read_image(str(tmp_path / "data"), "a.jpg")
+
+    def test_a_directory_whose_name_goes_on_is_no_part_of_it(self, tmp_path):
+        put(tmp_path / "data-private" / "a.jpg", b"private")
+        (tmp_path / "data").mkdir()
+        (tmp_path / "data" / "a.jpg").symlink_to(tmp_path / "data-private" / "a.jpg")
+
+        with pytest.raises(OSError, match="leads out of the data directory"):
+            image_folder.read_image(str(tmp_path / "data"), "a.jpg")
+
+    def test_one_within_it_is_followed_and_so_is_one_that_is_the_directory_itself(self, tmp_path):
+        put(tmp_path / "data" / "originals" / "a.jpg", b"here")
+        (tmp_path / "data" / "images").mkdir()
+        (tmp_path / "data" / "images" / "a.jpg").symlink_to("../originals/a.jpg")
+        (tmp_path / "current").symlink_to("data")
+
+        assert image_folder.read_image(str(tmp_path / "current"), "a.jpg") == b"here"
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """One data set with every kind of bad input goes through Beam; each of its rows is accounted for."""
 
 import collections
+import csv
 import hashlib
 import io
 import pathlib
@@ -11,7 +12,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image, ImageOps
 
-from age.dataset import ingestion, label_file
+from age.dataset import data_facts, ingestion, label_file
 from age.dataset.fingerprint import data_fingerprint
 from tests.age.dataset.every_fault import (
     DUPLICATE,
@@ -108,6 +109,33 @@ def test_rejects_csv_parses_back_whatever_the_names_hold(ingested):
     assert all(None not in reject.values() for reject in ingested.rejects)
     names = {reject["file_name"] for reject in ingested.rejects}
     assert {'no, "such"\nfile, 贝.jpg', "lost\nname.jpg", "lost\rname.jpg"} <= names
+
+
+def test_no_cell_of_rejects_csv_is_a_formula_and_reports_say_what_the_label_file_says(tmp_path):
+    write_formulas(tmp_path / "data")
+    found = run_ingest(str(tmp_path / "data"), tmp_path / "out")
+
+    cells = [cell for reject in found.rejects for cell in reject.values()]
+    assert not [cell for cell in cells if cell[:1] in ("=", "+", "@") or (cell.startswith("-") and not cell[1:].isdigit())]
+    shown = data_facts.read(str(tmp_path / "out" / "rejects"), None).reject_examples
+    assert {(row.file_name, row.real_age) for row in shown} == {
+        ('=HYPERLINK("http://x","open")', "30"),
+        ("@SUM(A1).jpg", "+a"),
+        ("-x.jpg", "-5"),
+    }
+
+
+def write_formulas(directory):
+    directory.mkdir()
+    with open(directory / "labels.csv", "w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows(
+            [
+                ("file_name", "real_age"),
+                ('=HYPERLINK("http://x","open")', 30),
+                ("@SUM(A1).jpg", "+a"),
+                ("-x.jpg", -5),
+            ]
+        )
 
 
 def test_conflict_names_every_row_of_the_picture(ingested):

@@ -206,3 +206,18 @@ def test_shards_are_read_through_tensorflows_file_systems(folder, tmp_path):
     near, far = (loose.run_ingest(f"{way}{folder}", tmp_path / f"out{len(way)}") for way in ("", "file://"))
     assert far.counts["used"] == 2 and near.counts == far.counts
     assert loose.by_hash(near) == loose.by_hash(far)
+
+
+def test_a_member_of_a_hundred_gigabytes_is_refused_by_its_size_and_not_read(tmp_path):
+    size = 100 * 10**9
+    header = tarfile.TarInfo("a.jpg")
+    header.size = size
+    with open(tmp_path / "faces.tar", "wb") as file:
+        # A hole in the file stands for the content.
+        file.write(header.tobuf(tarfile.GNU_FORMAT))
+        file.truncate(512 + -(-size // 512) * 512 + 1024)
+
+    ((name, member),) = tar_shards.members(str(tmp_path / "faces.tar"), 0)
+
+    assert name == "a.jpg" and member.digest == b""
+    assert member.problem == "100000000000 bytes, and at most 268435456 are read"
