@@ -8,7 +8,6 @@ from typing import Any
 
 from age.dataset import fingerprint
 from age.model.settings import TrainerSettings
-from age.serving import serving_directory
 from schemas import features
 from schemas.bad_input import BadInput
 from schemas.run_description import RunDescription
@@ -27,7 +26,6 @@ class RunInputs:
         rows: number of rows in the label file.
         weights_digest: SHA-256 of the weights file, empty when there is none.
         recipe: hash over everything that the trained model depends on.
-        champion: the model being served that the candidate has to stand up to; None for none.
         description: what the report says of the run itself.
     """
 
@@ -35,33 +33,29 @@ class RunInputs:
     rows: int
     weights_digest: str
     recipe: str
-    champion: serving_directory.ServedModel | None
     description: RunDescription
 
-    def as_values(self) -> dict[str, Any]:
-        """Returns it as the values that steps are given: texts and whole numbers."""
+    def as_values(self) -> dict[str, str]:
+        """Returns it as the values that steps are given: texts."""
         return {
             "data_fingerprint": self.data_fingerprint,
             "weights_digest": self.weights_digest,
             "recipe": self.recipe,
-            "champion_version": self.champion.version if self.champion else 0,
             "run_description": json.dumps(self.description.model_dump(), sort_keys=True),
         }
 
 
 def resolve(
     configuration: dict[str, Any],
-    serving_dir: str,
     schema_text: str,
     remembered_digests: str | None,
     kind: Kind = RUN,
     metadata_path: str | None = None,
 ) -> RunInputs:
-    """Looks at the data, the weights and the served models of a run that is about to begin.
+    """Looks at the data and the weights of a run that is about to begin.
 
     Args:
         configuration: the run's configuration in full, with the sections `data`, `trainer` and `evaluator`.
-        serving_dir: directory with the numbered versions.
         schema_text: the curated age schema.
         remembered_digests: as in `fingerprint.data_fingerprint`.
         kind: `EXPLORE` for a look at the data, which needs no weights.
@@ -81,7 +75,6 @@ def resolve(
         rows=fingerprinted.rows,
         weights_digest=weights or "",
         recipe=recipe,
-        champion=serving_directory.champion(serving_dir, recipe),
         description=RunDescription(
             kind=kind,
             thresholds=Thresholds.model_validate(configuration["evaluator"]),

@@ -10,17 +10,18 @@ import tempfile
 import click
 
 MEASUREMENTS = ("ingestion", "workers", "memory", "feeding", "rerun")
-ON_A_CLUSTER = ("flink",)
+WHEN_NAMED = ("flink", "gate_power")
 
 
 @click.command()
-@click.argument("names", nargs=-1, type=click.Choice(MEASUREMENTS + ON_A_CLUSTER))
+@click.argument("names", nargs=-1, type=click.Choice(MEASUREMENTS + WHEN_NAMED))
 @click.option("--data", metavar="DIR", help="Faces in the input form; the drawn demo set unless given.")
 @click.option("--repeats", default=3, show_default=True, help="How often each side of a comparison runs.")
 def main(names, data, repeats):
     """Measure ingestion, with two workers too, its memory, feeding from the feature cache, and a rerun with nothing changed.
 
-    `flink` is measured when it is named: it needs the cluster that `make flink-up` starts.
+    Two are measured when they are named: `flink`, which needs the cluster that `make flink-up` starts, and `gate_power`, which
+    draws how often the comparison with the champion refuses a candidate.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with tempfile.TemporaryDirectory() as scratch:

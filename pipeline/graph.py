@@ -81,8 +81,9 @@ def components(configuration: Configuration, inputs: GraphInputs) -> list[base_n
     )
     trainer.add_upstream_node(data_gate)
 
-    champion = Champion(serving_dir=parameters.serving_dir, version=inputs.champion_version)
-    champion.add_upstream_node(data_gate)
+    champion = Champion(model=trainer.outputs["model"], serving_dir=parameters.serving_dir)
+    champion_version = champion.outputs["version"].future()[0].value
+    champion_digest = champion.outputs["digest"].future()[0].value
 
     evaluator = AgeEvaluator(
         examples=example_gen.outputs["examples"],
@@ -90,7 +91,9 @@ def components(configuration: Configuration, inputs: GraphInputs) -> list[base_n
         schema=schema_gen.outputs["schema"],
         model=trainer.outputs["model"],
         settings=configuration.evaluator,
-        baseline_model=champion.outputs["model"],
+        serving_dir=parameters.serving_dir,
+        champion_version=champion_version,
+        champion_digest=champion_digest,
         max_mae=parameters.max_mae,
     )
 
@@ -98,6 +101,9 @@ def components(configuration: Configuration, inputs: GraphInputs) -> list[base_n
         model=trainer.outputs["model"],
         model_blessing=evaluator.outputs["blessing"],
         serving_dir=parameters.serving_dir,
+        champion_version=champion_version,
+        champion_digest=champion_digest,
+        run_id=inputs.run_id,
     )
 
     report = BlessingReport(
@@ -110,7 +116,7 @@ def components(configuration: Configuration, inputs: GraphInputs) -> list[base_n
         run_id=inputs.run_id,
         run_description=inputs.run_description,
         min_slice_examples=configuration.evaluator.min_slice_examples,
-        champion_version=inputs.champion_version,
+        champion_version=champion_version,
     )
 
     return [*data_part, trainer, champion, evaluator, pusher, report]

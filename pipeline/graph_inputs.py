@@ -56,7 +56,6 @@ class GraphInputs:
         data_fingerprint: SHA-256 over labels and images.
         weights_digest: SHA-256 of the weights file, empty when there is none; nothing trains in a look at the data.
         recipe: hash over everything that the trained model depends on.
-        champion_version: version of the model being served that the candidate is compared with, or 0.
         run_description: a `RunDescription` as JSON, for the report.
         parameters: what people change from run to run.
         kind: `RUN`, or `EXPLORE` for a look at the data alone.
@@ -68,7 +67,6 @@ class GraphInputs:
     data_fingerprint: "Text"
     weights_digest: "Text"
     recipe: "Text"
-    champion_version: "Whole"
     run_description: "Text"
     parameters: RunParameters
     kind: Kind = RUN
@@ -89,7 +87,6 @@ def resolve(configuration: Configuration, run_id: str, kind: Kind = RUN) -> Grap
     schema_text = configuration.schema_text()
     inputs = provenance.resolve(
         configuration.described(),
-        serving_dir=configuration.serving_dir,
         schema_text=schema_text,
         remembered_digests=configuration.remembered_digests,
         kind=kind,

@@ -79,19 +79,42 @@ class Metrics(Part):
     )
 
 
+class Difference(Part):
+    """By how much the candidate is worse than the champion on the same photographs, with the paired bootstrap's interval."""
+
+    mean: Measured = Field(
+        description="MAE of the candidate minus that of the champion, years; above 0 the candidate is worse."
+    )
+    low: Measured = Field(description="Lower end of its confidence interval, years.")
+    high: Measured = Field(description="Upper end, years.")
+    confidence: float = Field(description="Share of such intervals that hold the true value, 0 to 1: 0.95, for slices 0.99.")
+    example_count: int = Field(description="Number of photographs that both models could answer for.")
+    detectable: Measured = Field(
+        description="What truly is so many years worse would be refused in 90 % of draws of as many photographs."
+    )
+
+
 class Slice(Metrics):
     """What was measured on the photographs with one value of an attribute, or of one decade of age."""
+
+    model_config = pydantic.ConfigDict(json_schema_extra=_may_be_absent(["mae_interval", "difference"]))
 
     feature: str = Field(description="The attribute column, or `age_decade`.")
     value: str = Field(description="Its value, such as `female` or `20-29`; empty where the labels have a blank.")
     small: bool = Field(False, description="Whether it has too few photographs to be judged (evaluator.min_slice_examples).")
+    difference: Difference | None = Field(None, description="From the champion; absent where there is none.")
 
 
 class Champion(Part):
     """The model that was being served, which the candidate was compared with."""
 
+    model_config = pydantic.ConfigDict(json_schema_extra=_may_be_absent(["difference"]))
+
     version: int = Field(description="Its number in the serving directory.")
     metrics: Metrics | None = Field(None, description="Measured on the same photographs as the candidate's.")
+    difference: Difference | None = Field(
+        None, description="Of the candidate from it; absent in verdicts of earlier versions."
+    )
 
 
 class Thresholds(Part):

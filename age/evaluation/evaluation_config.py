@@ -31,8 +31,6 @@ def make(
     mae = _metric(age_metrics.MEAN_ABSOLUTE_ERROR, "MeanAbsoluteError")
     overall = mae.per_slice_thresholds.add(slicing_specs=[config_pb2.SlicingSpec()]).threshold
     overall.value_threshold.upper_bound.value = settings.max_mae
-    overall.change_threshold.direction = config_pb2.MetricDirection.LOWER_IS_BETTER
-    overall.change_threshold.absolute.value = settings.max_regression
     for name, ceiling in sorted(settings.slice_ceilings.items()):
         feature, value = name.split("=", 1)
         one_slice = config_pb2.SlicingSpec(feature_values={feature: value})
@@ -61,6 +59,15 @@ def make(
     )
     config.options.include_default_metrics.value = False
     return config
+
+
+def attributes_sliced_by(config: config_pb2.EvalConfig) -> list[str]:
+    """Returns the attribute columns by which an evaluation is sliced, beside the decade of age."""
+    return [
+        spec.feature_keys[0]
+        for spec in config.slicing_specs
+        if spec.feature_keys and spec.feature_keys[0] != features.AGE_DECADE
+    ]
 
 
 def _attributes_to_slice_by(

@@ -5,9 +5,9 @@ import dataclasses
 import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.proto import metrics_for_slice_pb2, validation_result_pb2
 
-from age.evaluation import age_metrics
+from age.evaluation import age_metrics, comparison_file
 from schemas import features
-from schemas.verdict import Metrics, Slice
+from schemas.verdict import Difference, Metrics, Slice
 
 _NAMES = {
     age_metrics.MEAN_ABSOLUTE_ERROR: "mae",
@@ -30,6 +30,7 @@ class EvaluationResult:
     Attributes:
         metrics: of the candidate.
         champion_metrics: of the baseline, or None.
+        difference: of the candidate from the baseline, or None.
         slices: of the candidate, not yet judged as small or not.
         validation_ok: whether every threshold was met.
         reasons: a sentence for each one that was not.
@@ -37,6 +38,7 @@ class EvaluationResult:
 
     metrics: Metrics
     champion_metrics: Metrics | None
+    difference: Difference | None
     slices: list[Slice]
     validation_ok: bool
     reasons: list[str]
@@ -71,18 +73,10 @@ def _slice_order(entry: Slice) -> tuple[bool, str, int, str]:
     return entry.feature != features.AGE_DECADE, entry.feature, int(start) if start.isdigit() else 0, entry.value
 
 
-def _sentence(
-    failure: validation_result_pb2.ValidationFailure, where: _Where, champion_metrics: Metrics | None, count: int
-) -> str:
+def _sentence(failure: validation_result_pb2.ValidationFailure, where: _Where, count: int) -> str:
     name, value = failure.metric_key.name, _value(failure.metric_value)
     subject = "" if where is None else f" of the slice {where[0]}={where[1] or '(blank)'}"
     threshold = failure.metric_threshold
-    if failure.metric_key.is_diff:
-        before = f" ({champion_metrics.mae:.2f})" if champion_metrics else ""
-        return (
-            f"The MAE is {value:.2f} years worse than that of the model being served{before}; allowed is at most "
-            f"{threshold.change_threshold.absolute.value:g} (evaluator.max_regression)."
-        )
     if name == age_metrics.EXAMPLE_COUNT:
         return (
             f"The test split has {value:.0f} examples; at least {threshold.value_threshold.lower_bound.value:g} are needed "
@@ -119,30 +113,40 @@ def _measured(evaluation_dir: str) -> tuple[dict[_Where, dict[str, float]], dict
 
 
 def read(evaluation_dir: str) -> EvaluationResult:
-    """Reads the evaluation that TFMA wrote into `evaluation_dir`."""
+    """Reads the evaluation that TFMA wrote into `evaluation_dir`, and the comparison with the champion beside it."""
     by_slice, of_baseline = _measured(evaluation_dir)
-    champion = Metrics.model_validate(of_baseline) if of_baseline else None
+    compared = comparison_file.read(evaluation_dir)
     validation = tfma.load_validation_result(evaluation_dir)
     reasons: list[str] = []
     for per_slice in validation.metric_validations_per_slice:
         where = _slice_of(per_slice.slice_key)
         count = int(by_slice.get(where, {}).get("example_count", 0))
-        reasons.extend(_sentence(failure, where, champion, count) for failure in per_slice.failures)
+        reasons.extend(_sentence(failure, where, count) for failure in per_slice.failures)
     for missing in validation.missing_slices:
         named = ", ".join(f"{key}={value}" for key, value in missing.feature_values.items())
+        unsliced = sorted(set(missing.feature_values) - {where[0] for where in by_slice if where})
+        if unsliced:
+            reasons.append(
+                f"evaluator.slice_ceilings sets a ceiling for {named}, and nothing is sliced by {unsliced[0]}: there is no such "
+                "attribute column, evaluator.slice_attributes leaves it out, or it has more values than "
+                "evaluator.max_slice_values. Mend the name, or have it sliced by."
+            )
+            continue
         reasons.append(
             f"The test split has no slice {named}, for which evaluator.slice_ceilings sets a ceiling. Mend the name or give "
             "more photographs."
         )
-    slices = [
-        Slice.model_validate({"feature": where[0], "value": where[1], **metrics})
-        for where, metrics in by_slice.items()
-        if where is not None
-    ]
+    slices = []
+    for where, metrics in by_slice.items():
+        if where is not None:
+            difference = compared.of(*where) if compared else None
+            found = {"feature": where[0], "value": where[1], **metrics, **({"difference": difference} if difference else {})}
+            slices.append(Slice.model_validate(found))
     return EvaluationResult(
         metrics=Metrics.model_validate(by_slice[None]),
-        champion_metrics=champion,
+        champion_metrics=Metrics.model_validate(of_baseline) if of_baseline else None,
+        difference=compared.whole if compared else None,
         slices=sorted(slices, key=_slice_order),
-        validation_ok=validation.validation_ok,
-        reasons=reasons,
+        validation_ok=validation.validation_ok and not (compared and compared.reasons),
+        reasons=[*reasons, *(compared.reasons if compared else [])],
     )

@@ -1,5 +1,7 @@
 """What the predictions of the test photographs say beyond TFMA's metrics: how sure the MAE is, and where it is worst."""
 
+import statistics
+
 import numpy as np
 import numpy.typing as npt
 
@@ -18,30 +20,39 @@ NORMAL = "normal approximation"
 
 
 def mae_interval(errors: npt.NDArray[np.float64]) -> Interval | None:
-    """Returns a confidence interval of the mean absolute error.
-
-    Up to 50,000 photographs it is the percentile bootstrap (Efron and Tibshirani, An Introduction to the Bootstrap, 1993,
-    chapter 13), with a fixed seed; the mean of more than that is so nearly normal that the bootstrap adds nothing, and
-    the interval is mean ± 1.96 standard errors.
+    """Returns a confidence interval of the mean absolute error (see `mean_interval`).
 
     Args:
         errors: float64[n], predicted minus real age, years.
+    """
+    return mean_interval(np.abs(errors))
+
+
+def mean_interval(values: npt.NDArray[np.float64], confidence: float = CONFIDENCE) -> Interval | None:
+    """Returns a confidence interval of a mean.
+
+    Up to 50,000 photographs it is the percentile bootstrap (Efron and Tibshirani, An Introduction to the Bootstrap, 1993,
+    chapter 13), with a fixed seed; the mean of more than that is so nearly normal that the bootstrap adds nothing, and
+    the interval is mean ± 1.96 standard errors (at 95 %).
+
+    Args:
+        values: float64[n], one for each photograph.
+        confidence: share of such intervals that hold the true mean, 0 to 1.
 
     Returns:
-        None where there are fewer than two photographs or an error is not a number.
+        None where there are fewer than two photographs or a value is not a number.
     """
-    absolute = np.abs(errors)
-    if len(absolute) < 2 or not np.isfinite(absolute).all():
+    if len(values) < 2 or not np.isfinite(values).all():
         return None
-    if len(absolute) > _LARGEST_BOOTSTRAP:
-        half = 1.959964 * absolute.std(ddof=1) / np.sqrt(len(absolute))
-        low, high = absolute.mean() - half, absolute.mean() + half
+    if len(values) > _LARGEST_BOOTSTRAP:
+        half = statistics.NormalDist().inv_cdf((1 + confidence) / 2) * values.std(ddof=1) / np.sqrt(len(values))
+        low, high = values.mean() - half, values.mean() + half
         method, resamples = NORMAL, 0
     else:
-        tail = (1 - CONFIDENCE) / 2
-        low, high = np.quantile(_resampled_means(absolute), [tail, 1 - tail])
+        tail = (1 - confidence) / 2
+        low, high = np.quantile(_resampled_means(values), [tail, 1 - tail])
         method, resamples = BOOTSTRAP, RESAMPLES
-    return Interval(low=float(low), high=float(high), confidence=CONFIDENCE, resamples=resamples, method=method)
+    return Interval(low=float(low), high=float(high), confidence=confidence, resamples=resamples, method=method)
 
 
 def _resampled_means(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

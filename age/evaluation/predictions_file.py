@@ -1,6 +1,7 @@
 """The file `predictions.csv`: what a model answered for each test photograph, one row each, in the order of their hashes.
 
-Its columns are `file_name`, `sha256`, `real_age`, `predicted_age` (years), then the attribute columns of the data.
+Its columns are `file_name`, `sha256`, `real_age`, `predicted_age` (years), then the attribute columns of the data, and at last
+`champion_age` where a champion answered for the same photographs.
 """
 
 import array
@@ -13,10 +14,11 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from age import storage
+from age import spreadsheet_cells, storage
 
 PREDICTIONS_FILE = "predictions.csv"
 COLUMNS = ("file_name", "sha256", "real_age", "predicted_age")
+CHAMPION_COLUMN = "champion_age"
 
 
 class Row(NamedTuple):
@@ -27,6 +29,7 @@ class Row(NamedTuple):
     real_age: float
     predicted_age: float
     attributes: tuple[str, ...]
+    champion_age: float | None = None
 
     @property
     def error(self) -> float:
@@ -41,28 +44,30 @@ class PredictionColumns:
         real_age: float64[n], years.
         predicted_age: float64[n], years; NaN where the model could not answer.
         attributes: for each attribute column its different values, and int32[n] that says which of them a row has.
+        champion_age: float64[n], years, likewise; None where there was no champion.
     """
 
     real_age: npt.NDArray[np.float64]
     predicted_age: npt.NDArray[np.float64]
     attributes: dict[str, tuple[list[str], npt.NDArray[np.int32]]]
+    champion_age: npt.NDArray[np.float64] | None = None
 
 
-def header(attributes: Sequence[str]) -> str:
-    """Returns the first line. An attribute column with the name of one of the four first gets a `_` behind it."""
+def header(attributes: Sequence[str], with_champion: bool = False) -> str:
+    """Returns the first line. An attribute column with the name of one of ours gets a `_` behind it."""
     names = list(COLUMNS)
     for name in attributes:
-        while name in names:
+        while name in names or name == CHAMPION_COLUMN:
             name += "_"
         names.append(name)
-    return line(names)
+    return line([*names, CHAMPION_COLUMN] if with_champion else names)
 
 
 def line(fields: Iterable[str]) -> str:
     """Returns one row of the file, with its line end."""
     text = io.StringIO()
     # With the usual line end, because the writer quotes what holds a character of the line end and nothing else.
-    csv.writer(text).writerow(fields)
+    csv.writer(text).writerow(map(spreadsheet_cells.harmless, fields))
     return text.getvalue()[: -len("\r\n")] + "\n"
 
 
@@ -80,10 +85,12 @@ def rows(path: str) -> Iterator[Row]:
     """
     with storage.open_binary(path) as file, io.TextIOWrapper(file, encoding="utf-8", newline="") as text:
         reader = csv.reader(text)
-        next(reader, None)
+        with_champion = next(reader, [])[-1:] == [CHAMPION_COLUMN]
         for fields in reader:
+            champion_age = float(fields.pop()) if with_champion else None
+            fields = [spreadsheet_cells.original(field) for field in fields]
             file_name, sha256, real_age, predicted_age, *attributes = fields
-            yield Row(file_name, sha256, float(real_age), float(predicted_age), tuple(attributes))
+            yield Row(file_name, sha256, float(real_age), float(predicted_age), tuple(attributes), champion_age)
 
 
 def read(path: str, attributes: Sequence[str]) -> PredictionColumns:
@@ -93,12 +100,14 @@ def read(path: str, attributes: Sequence[str]) -> PredictionColumns:
         path: the file.
         attributes: the attribute columns of the data, in their order. Columns are told by their place.
     """
-    real, predicted = array.array("d"), array.array("d")
+    real, predicted, champion = array.array("d"), array.array("d"), array.array("d")
     codes = [array.array("i") for _ in attributes]
     values: list[dict[str, int]] = [{} for _ in attributes]
     for row in rows(path):
         real.append(row.real_age)
         predicted.append(row.predicted_age)
+        if row.champion_age is not None:
+            champion.append(row.champion_age)
         for place, value in enumerate(row.attributes):
             codes[place].append(values[place].setdefault(value, len(values[place])))
     return PredictionColumns(
@@ -107,4 +116,5 @@ def read(path: str, attributes: Sequence[str]) -> PredictionColumns:
         attributes={
             name: (list(values[place]), np.frombuffer(codes[place], dtype=np.int32)) for place, name in enumerate(attributes)
         },
+        champion_age=np.frombuffer(champion, dtype=np.float64) if champion else None,
     )

@@ -16,8 +16,8 @@ from age import storage
 from age.evaluation import predictions_file
 from schemas import features
 
-CANDIDATE = "candidate"
-"""TFMA's name for the model that is evaluated, where there is a baseline too."""
+CANDIDATE, BASELINE = "candidate", "baseline"
+"""TFMA's names for the model that is evaluated and for the champion, where there is one."""
 
 _ROWS_PER_PART = 50_000
 _HASH_DIGITS = 15
@@ -34,11 +34,13 @@ class Destination:
         directory: where the parts and, in the end, `predictions.csv` are written.
         attributes: the attribute columns, in order.
         parts: number of parts.
+        with_champion: whether a champion predicts too.
     """
 
     directory: str
     attributes: tuple[str, ...]
     parts: int
+    with_champion: bool = False
 
     def part_path(self, part: int) -> str:
         return storage.join(self.directory, f"{predictions_file.PREDICTIONS_FILE}.{part:05d}-of-{self.parts:05d}")
@@ -55,7 +57,7 @@ def destination() -> Destination | None:
 
 
 @contextlib.contextmanager
-def writing_predictions(directory: str, attributes: list[str], pictures: int) -> Iterator[None]:
+def writing_predictions(directory: str, attributes: list[str], pictures: int, with_champion: bool = False) -> Iterator[None]:
     """Has the evaluation that runs inside write `predictions.csv` into `directory`.
 
     Args:
@@ -63,8 +65,9 @@ def writing_predictions(directory: str, attributes: list[str], pictures: int) ->
         attributes: the attribute columns, in order.
         pictures: number of photographs in all splits. The test split is a range of the hashes, so that its share of the
             parts is its share of the photographs.
+        with_champion: whether a champion predicts too; its answers are the last column.
     """
-    chosen = Destination(directory, tuple(attributes), parts=max(1, -(-pictures // _ROWS_PER_PART)))
+    chosen = Destination(directory, tuple(attributes), max(1, -(-pictures // _ROWS_PER_PART)), with_champion)
     storage.make_directory(directory)
     token = _destination.set(chosen)
     try:
@@ -73,7 +76,7 @@ def writing_predictions(directory: str, attributes: list[str], pictures: int) ->
         _destination.reset(token)
     parts = [path for path in map(chosen.part_path, range(chosen.parts)) if storage.exists(path)]
     whole = os.path.join(directory, predictions_file.PREDICTIONS_FILE)
-    storage.concatenate(predictions_file.header(attributes), parts, whole)
+    storage.concatenate(predictions_file.header(attributes, with_champion), parts, whole)
     for path in parts:
         storage.remove_file(path)
 
@@ -85,9 +88,9 @@ def _texts(values: npt.ArrayLike | None, count: int) -> list[str]:
     return [value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value) for value in flat]
 
 
-def _candidate_ages(predictions: npt.NDArray[np.float32] | dict[str, npt.NDArray[np.float32]]) -> npt.NDArray[np.float32]:
-    """Returns the ages that the candidate predicted, whether or not a baseline predicted too."""
-    for key in (CANDIDATE, features.AGE):
+def _ages(predictions: npt.NDArray[np.float32] | dict[str, npt.NDArray[np.float32]], model: str) -> npt.NDArray[np.float32]:
+    """Returns the ages that a model predicted, or the only one did."""
+    for key in (model, features.AGE):
         if isinstance(predictions, dict) and key in predictions:
             predictions = predictions[key]
     return np.asarray(predictions).reshape(-1)
@@ -96,7 +99,7 @@ def _candidate_ages(predictions: npt.NDArray[np.float32] | dict[str, npt.NDArray
 def _rows_by_part(extracts: types.Extracts, to: Destination) -> Iterator[tuple[int, tuple[str, str]]]:
     """Yields `(part, (hash, line))` for each photograph of a batch of extracts."""
     named = extracts[constants.FEATURES_KEY]
-    predicted = _candidate_ages(extracts[constants.PREDICTIONS_KEY])
+    predicted = _ages(extracts[constants.PREDICTIONS_KEY], CANDIDATE)
     count = len(predicted)
     hashes = _texts(named[features.IMAGE_SHA256], count)
     columns = [
@@ -106,6 +109,8 @@ def _rows_by_part(extracts: types.Extracts, to: Destination) -> Iterator[tuple[i
         [predictions_file.number(age) for age in predicted],
         *(_texts(named.get(name), count) for name in to.attributes),
     ]
+    if to.with_champion:
+        columns.append([predictions_file.number(age) for age in _ages(extracts[constants.PREDICTIONS_KEY], BASELINE)])
     for sha256, *fields in zip(hashes, *columns, strict=True):
         place = int(sha256[:_HASH_DIGITS], 16) * to.parts // 16**_HASH_DIGITS
         yield place, (sha256, predictions_file.line(fields))

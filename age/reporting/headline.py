@@ -92,6 +92,12 @@ def comparisons(verdict: Verdict) -> list[str]:
             f"Version {version}, which is being served, comes to {served:.2f} years on the same photographs: this "
             f"model is {abs(mae - served):.2f} years {'worse' if mae > served else 'better'}."
         )
+        difference = verdict.champion.difference if verdict.champion else None
+        if difference and difference.low is not None and difference.high is not None:
+            sentences.append(
+                f"Photograph by photograph, the difference is between {difference.low:+.2f} and {difference.high:+.2f} years "
+                "with 95 % confidence (above 0 this model is worse)."
+            )
     elif verdict.champion is None:
         sentences.append("Nothing else was being served to compare it with.")
     mean_age = verdict.mean_age_mae

@@ -102,6 +102,13 @@ def of_data(
     )
 
 
+def _champion(version: int, result: "EvaluationResult") -> Champion | None:
+    if not version:
+        return None
+    difference = {"difference": result.difference} if result.difference else {}
+    return Champion(version=version, metrics=result.champion_metrics, **difference)
+
+
 def of_model(
     run: RunDescription,
     run_id: str,
@@ -117,6 +124,7 @@ def of_model(
     champion_version: int,
     pushed_version: str | None,
     pushed_model: str | None,
+    refusal: str = "",
 ) -> Verdict:
     """Returns the verdict of a run that made a model.
 
@@ -135,6 +143,7 @@ def of_model(
         champion_version: the version that the candidate was compared with; 0 for none.
         pushed_version: the version that was pushed; None for none.
         pushed_model: its directory.
+        refusal: why a model that met every threshold was not pushed and may not serve; empty where it was.
     """
     data = data_facts.read(rejects, run.data_dir)
     predictions_path = storage.join(evaluation, predictions_file.PREDICTIONS_FILE)
@@ -145,11 +154,11 @@ def of_model(
     return _verdict(
         run,
         run_id=run_id,
-        blessed=result.validation_ok,
-        reasons=result.reasons,
+        blessed=result.validation_ok and not refusal,
+        reasons=[*result.reasons, *([refusal] if refusal else [])],
         metrics=metrics,
         mean_age_mae=prediction_errors.mean_age_mae(predictions, data.ages[features.TRAIN].mean),
-        champion=Champion(version=champion_version, metrics=result.champion_metrics) if champion_version else None,
+        champion=_champion(champion_version, result),
         slices=slices,
         weakest_slices=prediction_errors.weakest_slices(slices, metrics.mae),
         model_version=pushed_version,

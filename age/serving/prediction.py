@@ -4,10 +4,12 @@ import math
 import os
 from collections.abc import Iterable, Iterator
 
+from age import storage
 from age.serving import serving_directory
 from schemas.bad_input import BadInput
 
 _BATCH = 32
+_LARGEST_FILE = 256 << 20
 
 
 def newest_model(serving_dir: str) -> str:
@@ -39,8 +41,7 @@ def predict_ages(model_dir: str, paths: Iterable[str]) -> Iterator[tuple[str, fl
         batch, contents, problems = pending[start : start + _BATCH], [], {}
         for path in batch:
             try:
-                with open(path, "rb") as file:
-                    contents.append(file.read())
+                contents.append(storage.read_plain_file(path, _LARGEST_FILE))
             except OSError as error:
                 contents.append(b"")
                 problems[path] = error.strerror or str(error)

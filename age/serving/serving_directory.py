@@ -1,60 +1,452 @@
-"""Reads a serving directory: numbered versions of a model, as TensorFlow Serving lays them out."""
+"""Owns a serving directory: numbered versions of a model, as TensorFlow Serving lays them out, and the history beside them.
 
+    <serving directory>/
+        1790000000/                 a version; the one with the highest number is served
+        .age-pipeline/history/      what happened to versions, one file for each event
+        .age-pipeline/withdrawn/    versions that were taken away and can be restored
+        .age-pipeline/unfinished/   what is being written or removed
+        .age-pipeline/lock          held by whoever changes the directory
+
+Whatever reads versions never sees half of one. On a local disk a version is written in a hidden folder, brought to the disk,
+and renamed. On an object store, which can't rename folders, `saved_model.pb` comes last and goes first, which is what
+TensorFlow Serving waits for.
+"""
+
+import contextlib
 import dataclasses
-import json
+import datetime
+import functools
+import os
+import time
+import uuid
+from collections.abc import Callable, Iterator
 
 from age import storage
+from age.serving import directory_lock, history
+from age.serving.model_digest import EXTRA_ASSETS, MODEL_FILE, content_digest, is_model
+from schemas.bad_input import BadInput
+
+__all__ = ["EXTRA_ASSETS", "PROVENANCE_FILE", "Champion", "ServedModel", "ServingDirectory", "served_models"]
 
 PROVENANCE_FILE = "provenance.json"
-EXTRA_ASSETS = "assets.extra"
+OWN_FOLDER = ".age-pipeline"
+
+_LARGEST_VERSION = 2**63 - 1
+_UNFINISHED_SECONDS = 24 * 3600
 
 
 @dataclasses.dataclass(frozen=True)
 class ServedModel:
-    """A version in the serving directory.
+    """A complete version in a serving directory.
 
     Attributes:
         version: the directory's number.
         path: the directory.
-        recipe: what the model was made from (see `recipe_digest` in the pipeline), or None for a model that some other
-            program put there.
     """
 
     version: int
     path: str
-    recipe: str | None
+
+    @functools.cached_property
+    def digest(self) -> str:
+        """Digest of the model's content, read when it is first asked for."""
+        return content_digest(self.path)
 
 
-def _recipe(path: str) -> str | None:
-    try:
-        provenance = json.loads(storage.read_bytes(storage.join(path, EXTRA_ASSETS, PROVENANCE_FILE)))
-    except (OSError, ValueError):
-        return None
-    recipe = provenance.get("recipe") if isinstance(provenance, dict) else None
-    return recipe if isinstance(recipe, str) else None
+@dataclasses.dataclass(frozen=True)
+class Champion:
+    """The model that a candidate was compared with.
+
+    Attributes:
+        version: its version, 0 where nothing was being served.
+        digest: of its content; empty where nothing was being served.
+    """
+
+    version: int = 0
+    digest: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Publication:
+    """A model that is in the directory as its newest version.
+
+    Attributes:
+        served: where it is, seen to be complete.
+        new: False where it had been there before.
+    """
+
+    served: ServedModel
+    new: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class Change:
+    """A step that changes which versions are in the directory.
+
+    Attributes:
+        what: `withdrawn`, `restored` or `pruned`.
+        version: the version.
+        path: where it is before.
+    """
+
+    what: history.What
+    version: int
+    path: str
+
+
+class Withdrawn(Exception):
+    """A model is not published because this very model was withdrawn before.
+
+    Attributes:
+        event: the withdrawal.
+    """
+
+    def __init__(self, event: history.Event):
+        super().__init__(
+            f"Version {event.version}, this very model, was withdrawn from serving on {event.when:%Y-%m-%d %H:%M} UTC by "
+            f"{event.by or 'somebody'}{f' ({event.why})' if event.why else ''}; it is not pushed again. To serve it after all: "
+            f"age-pipeline serving restore {event.version}."
+        )
+        self.event = event
 
 
 def served_models(serving_dir: str) -> list[ServedModel]:
     """Returns the complete versions in `serving_dir`, newest first; none when the directory does not exist.
 
-    What is not named by a number or holds no SavedModel (such as a version that is just being copied) is passed over, as
-    TensorFlow Serving does.
+    What is not named by a number or holds no SavedModel (such as a version that is just being copied to an object store) is
+    passed over, as TensorFlow Serving does.
     """
-    versions = []
-    for name in storage.list_directory(serving_dir):
-        path = storage.join(serving_dir, name)
-        if name.isascii() and name.isdigit() and storage.exists(storage.join(path, "saved_model.pb")):
-            versions.append(ServedModel(version=int(name), path=path, recipe=_recipe(path)))
+    versions = [
+        ServedModel(version=int(name), path=storage.join(serving_dir, name))
+        for name in storage.list_directory(serving_dir)
+        if _is_version(name) and is_model(storage.join(serving_dir, name))
+    ]
     return sorted(versions, key=lambda served: served.version, reverse=True)
 
 
-def champion(serving_dir: str, recipe: str) -> ServedModel | None:
-    """Returns the model that a candidate has to stand up to, or None when there is none.
+def _is_version(name: str) -> bool:
+    return name.isascii() and name.isdigit() and int(name) <= _LARGEST_VERSION
 
-    That is the newest version being served which was not made from the candidate's own recipe: a rerun with nothing
-    changed yields the model that it pushed before, and comparing that with itself would say nothing.
+
+class ServingDirectory:
+    """A serving directory, and all that changes it.
+
+        directory = ServingDirectory("runs/faces/serving/age")
+        directory.publish("model", compared_with=directory.champion(content_digest("model")), run="20261124-101500")
+
+    Args:
+        path: the directory with the numbered versions; made when something is published.
     """
-    for served in served_models(serving_dir):
-        if served.recipe is None or served.recipe != recipe:
-            return served
-    return None
+
+    def __init__(self, path: str):
+        self.path = path.rstrip("/") or path
+
+    def versions(self) -> list[ServedModel]:
+        """Returns the complete versions, newest first: the first one is being served."""
+        return served_models(self.path)
+
+    def withdrawn(self) -> list[ServedModel]:
+        """Returns the versions that were withdrawn and can be restored, newest first."""
+        return served_models(self._own("withdrawn"))
+
+    def events(self) -> list[history.Event]:
+        """Returns what happened, in order.
+
+        Raises:
+            BadInput: an event can't be read.
+        """
+        return history.read(self._own("history"))
+
+    def champion(self, candidate: str) -> Champion:
+        """Returns what a candidate has to stand up to: the newest version being served that is not this very model.
+
+        Args:
+            candidate: digest of the candidate's content. A rerun finds the model that it pushed; comparing that with itself
+                would say nothing.
+        """
+        for served in self.versions():
+            if served.digest != candidate:
+                return Champion(served.version, served.digest)
+        return Champion()
+
+    def publish(
+        self,
+        model: str,
+        compared_with: Champion | None = None,
+        run: str = "",
+        by: str = "",
+        why: str = "",
+    ) -> Publication:
+        """Makes a model the newest version, unless it is that already.
+
+        Args:
+            model: directory of the SavedModel.
+            compared_with: what the candidate was compared with; None for no such condition.
+            run: name of the run that publishes it.
+            by: who does, the user of this process unless given.
+            why: the reason, for the history.
+
+        Returns:
+            Where the model is.
+
+        Raises:
+            Withdrawn: this very model was withdrawn before and is in the directory no more.
+            BadInput: what is being served is not what the candidate was compared with, or `model` is no SavedModel.
+        """
+        if not is_model(model):
+            raise BadInput(f"{model}: there is no SavedModel to publish. Expected a directory with {MODEL_FILE}.")
+        digest = content_digest(model)
+        staged = None
+        if not self._is_newest(digest):
+            staged = self._stage(model, digest)
+        with self._changing() as still_mine:
+            if self._is_newest(digest):
+                if staged:
+                    storage.remove_tree(staged)
+                return Publication(self.versions()[0], new=False)
+            try:
+                self._require_not_withdrawn(digest)
+                self._require_champion(digest, compared_with)
+                staged = staged or self._stage(model, digest)
+                version = self._next_version()
+                path = storage.join(self.path, str(version))
+                self._appear(staged, path, still_mine)
+            except BaseException:
+                if staged and storage.is_directory(staged):
+                    storage.remove_tree(staged)
+                raise
+            self._record("published", version, digest, run, by, why)
+        return Publication(ServedModel(version, path), new=True)
+
+    def planned_withdrawal(self, version: int) -> list[Change]:
+        """Returns what withdrawing a version changes.
+
+        Raises:
+            BadInput: there is no such version.
+        """
+        return [self._withdrawal(self._find(version))]
+
+    def planned_rollback(self, version: int | None = None) -> list[Change]:
+        """Returns what makes an older version the one being served: all that are newer are withdrawn.
+
+        Args:
+            version: to which one; None for the one before the newest.
+
+        Raises:
+            BadInput: there is no such version.
+        """
+        versions = self.versions()
+        if version is None:
+            if len(versions) < 2:
+                raise BadInput(
+                    f"{self.path}: {'one version is' if versions else 'no version is'} being served, and none before it to go back "
+                    "to. Withdraw it, or restore one that was withdrawn (age-pipeline serving list)."
+                )
+            version = versions[1].version
+        self._find(version)
+        return [self._withdrawal(served) for served in versions if served.version > version]
+
+    def planned_restoring(self, version: int) -> list[Change]:
+        """Returns what brings a withdrawn version back.
+
+        Raises:
+            BadInput: no such version was withdrawn.
+        """
+        for served in self.withdrawn():
+            if served.version == version:
+                return [Change("restored", version, served.path)]
+        raise BadInput(f"{self.path}: version {version} can't be restored. {_those_there_are('withdrawn', self.withdrawn())}")
+
+    def planned_pruning(self, keep: int) -> list[Change]:
+        """Returns what removes all but the newest versions for good; withdrawn ones stay.
+
+        Args:
+            keep: how many stay; the version being served and its predecessor always do.
+        """
+        kept = max(2, keep)
+        return [Change("pruned", served.version, served.path) for served in reversed(self.versions()[kept:])]
+
+    def carry_out(self, plan: Callable[[], list[Change]], by: str = "", why: str = "") -> list[Change]:
+        """Plans once more while nobody else changes the directory, does what was planned, and records it.
+
+        Args:
+            plan: one of the planning methods, such as `lambda: directory.planned_rollback()`.
+            by: who does it, the user of this process unless given.
+            why: the reason, for the history.
+
+        Returns:
+            What was done.
+
+        Raises:
+            BadInput: what `plan` raises.
+        """
+        with self._changing() as still_mine:
+            changes = plan()
+            for change in changes:
+                digest = content_digest(change.path)
+                if change.what == "pruned":
+                    self._disappear(change.path)
+                elif change.what == "withdrawn":
+                    self._move(change.path, storage.join(self._own("withdrawn"), str(change.version)), still_mine)
+                else:
+                    self._move(change.path, storage.join(self.path, str(change.version)), still_mine)
+                self._record(change.what, change.version, digest, "", by, why)
+        return changes
+
+    def _own(self, *parts: str) -> str:
+        return storage.join(self.path, OWN_FOLDER, *parts)
+
+    def _is_newest(self, digest: str) -> bool:
+        versions = self.versions()
+        return bool(versions) and versions[0].digest == digest
+
+    def _find(self, version: int) -> ServedModel:
+        for served in self.versions():
+            if served.version == version:
+                return served
+        raise BadInput(f"{self.path}: there is no version {version}. {_those_there_are('there', self.versions())}")
+
+    def _withdrawal(self, served: ServedModel) -> Change:
+        return Change("withdrawn", served.version, served.path)
+
+    def _require_not_withdrawn(self, digest: str) -> None:
+        if any(served.digest == digest for served in self.versions()):
+            return
+        last = next((event for event in reversed(self.events()) if event.digest == digest), None)
+        if last is not None and last.what == "withdrawn":
+            raise Withdrawn(last)
+
+    def _require_champion(self, digest: str, compared_with: Champion | None) -> None:
+        if compared_with is None:
+            return
+        now = self.champion(digest)
+        if now.digest != compared_with.digest:
+            raise BadInput(
+                f"{self.path}: {_said(now)} is being served by now, and the candidate was compared with {_said(compared_with)}. "
+                "Nothing was pushed. Run it again: up to the evaluation it comes from the cache, and the comparison is made anew."
+            )
+
+    def _next_version(self) -> int:
+        """Returns a number above all that there ever were; the seconds since 1970, as TFX's Pusher has it, if it can be."""
+        names = storage.list_directory(self.path) + storage.list_directory(self._own("withdrawn"))
+        used = [int(name) for name in names if _is_version(name)]
+        used += [event.version for event in self.events()]
+        return max(int(time.time()), max(used, default=0) + 1)
+
+    @contextlib.contextmanager
+    def _changing(self) -> Iterator[directory_lock.StillMine]:
+        """Keeps everybody else from changing the directory, with its history brought up to date first."""
+        try:
+            storage.make_directory(self._own())
+        except OSError as error:
+            raise BadInput(f"{self.path}: the serving directory can't be made: {error.strerror or error}.") from error
+        with directory_lock.locked(self._own("lock")) as still_mine:
+            self._catch_up()
+            self._sweep()
+            yield still_mine
+
+    def _stage(self, model: str, digest: str) -> str:
+        """Copies a model into a hidden folder, and returns it when the disk has it."""
+        staged = self._own("unfinished", uuid.uuid4().hex)
+        try:
+            storage.make_directory(self._own("unfinished"))
+            storage.link_or_copy_tree(model, staged)
+            if not storage.is_remote(staged):
+                storage.sync_tree(staged)
+        except OSError as error:
+            raise BadInput(f"{self.path}: the model can't be written there: {error.strerror or error}.") from error
+        if content_digest(staged) != digest:
+            raise OSError(f"{staged}: the copy of {model} is not like it.")
+        return staged
+
+    def _appear(self, staged: str, path: str, still_mine: directory_lock.StillMine) -> None:
+        if not storage.is_remote(path):
+            storage.rename(staged, path)
+            storage.sync(self.path)
+            return
+        self._move_files(staged, path, still_mine)
+
+    def _move_files(self, source: str, destination: str, still_mine: directory_lock.StillMine) -> None:
+        """Moves a version on an object store; what is served ends with the first file, and begins with the last."""
+        ends = os.path.dirname(source) == self.path
+        for name in sorted(storage.list_tree(source), key=lambda name: (name == MODEL_FILE) is not ends):
+            if name == MODEL_FILE and not ends and not still_mine():
+                raise OSError(f"{destination}: copying the model took longer than the directory may be locked.")
+            storage.make_directory(os.path.dirname(storage.join(destination, name)))
+            storage.rename(storage.join(source, name), storage.join(destination, name))
+        storage.remove_tree(source)
+
+    def _move(self, source: str, destination: str, still_mine: directory_lock.StillMine) -> None:
+        """Moves a whole version between the served and the withdrawn ones."""
+        if storage.is_directory(destination):
+            raise BadInput(
+                f"{destination}: there is such a version already, so {source} can't be moved there. Remove one of them."
+            )
+        if storage.is_remote(source):
+            self._move_files(source, destination, still_mine)
+            return
+        storage.make_directory(os.path.dirname(destination))
+        storage.rename(source, destination)
+        storage.sync(os.path.dirname(source))
+        storage.sync(os.path.dirname(destination))
+
+    def _disappear(self, path: str) -> None:
+        if storage.is_remote(path):
+            storage.remove_file(storage.join(path, MODEL_FILE))
+            storage.remove_tree(path)
+            return
+        gone = self._own("unfinished", uuid.uuid4().hex)
+        storage.make_directory(self._own("unfinished"))
+        storage.rename(path, gone)
+        storage.sync(self.path)
+        storage.remove_tree(gone)
+
+    def _record(self, what: history.What, version: int, digest: str, run: str, by: str, why: str) -> None:
+        event = history.Event(
+            when=datetime.datetime.now(datetime.timezone.utc),
+            what=what,
+            version=version,
+            digest=digest,
+            run=run,
+            by=by or history.whoever_this_is(),
+            why=why,
+        )
+        history.record(self._own("history"), event)
+
+    def _catch_up(self) -> None:
+        """Records what somebody did to the directory by hand, or a process that died before it could say so."""
+        last = {event.version: event for event in self.events()}
+        present = self.versions()
+        withdrawn = {served.version: served for served in self.withdrawn()}
+        for served in present:
+            if served.version not in last or last[served.version].what not in history.PRESENT:
+                self._record("found", served.version, served.digest, "", "unknown", "in the directory, and not published here")
+        for version in sorted(set(last) - {served.version for served in present}):
+            if last[version].what not in history.PRESENT:
+                continue
+            if version in withdrawn:
+                self._record(
+                    "withdrawn", version, withdrawn[version].digest, "", "unknown", "found among the withdrawn versions"
+                )
+            else:
+                self._record("gone", version, last[version].digest, "", "unknown", "not in the directory any more")
+
+    def _sweep(self) -> None:
+        """Removes what dead processes left unfinished long ago."""
+        if storage.is_remote(self.path):
+            return
+        for name in storage.list_directory(self._own("unfinished")):
+            path = self._own("unfinished", name)
+            if time.time() - os.path.getmtime(path) > _UNFINISHED_SECONDS:
+                storage.remove_tree(path)
+
+
+def _said(champion: Champion) -> str:
+    return f"version {champion.version}" if champion.version else "nothing"
+
+
+def _those_there_are(what: str, versions: list[ServedModel]) -> str:
+    if not versions:
+        return f"None is {what}."
+    numbers = ", ".join(str(served.version) for served in versions)
+    return f"{'This is' if len(versions) == 1 else 'These are'} {what}: {numbers}."

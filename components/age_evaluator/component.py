@@ -16,13 +16,15 @@ class AgeEvaluatorSpec(component_spec.ComponentSpec):
         "min_examples": component_spec.ExecutionParameter(type=int),
         "max_regression": component_spec.ExecutionParameter(type=float),
         "slicing": component_spec.ExecutionParameter(type=str),
+        "serving_dir": component_spec.ExecutionParameter(type=str),
+        "champion_version": component_spec.ExecutionParameter(type=int),
+        "champion_digest": component_spec.ExecutionParameter(type=str),
     }
     INPUTS = {
         "examples": component_spec.ChannelParameter(type=standard_artifacts.Examples),
         "statistics": component_spec.ChannelParameter(type=standard_artifacts.ExampleStatistics),
         "schema": component_spec.ChannelParameter(type=standard_artifacts.Schema),
         "model": component_spec.ChannelParameter(type=standard_artifacts.Model),
-        "baseline_model": component_spec.ChannelParameter(type=standard_artifacts.Model, optional=True),
     }
     OUTPUTS = {
         "evaluation": component_spec.ChannelParameter(type=standard_artifacts.ModelEvaluation),
@@ -34,11 +36,12 @@ class AgeEvaluatorSpec(component_spec.ComponentSpec):
 class AgeEvaluator(base_beam_component.BaseBeamComponent):
     """Measures a model on the test split with TFMA and blesses it, or does not.
 
-        evaluator = AgeEvaluator(examples, statistics, schema, model, EvaluatorSettings(max_mae=8), baseline_model=champion)
+        evaluator = AgeEvaluator(
+            examples, statistics, schema, model, EvaluatorSettings(max_mae=8), "run/serving/age", champion_version, champion_digest
+        )
 
     It is TFX's Evaluator with an evaluation configuration that is made when the step runs: thresholds are plain
-    parameters, slices follow the attribute columns that the data have, and a baseline artifact with no model in it
-    (nothing is being served yet) means that there is no baseline.
+    parameters, slices follow the attribute columns that the data have, and the baseline is a version in the serving directory.
 
     Outputs:
         evaluation: `ModelEvaluation`, TFMA's metrics by slice and validation result.
@@ -52,8 +55,10 @@ class AgeEvaluator(base_beam_component.BaseBeamComponent):
         schema: what AgeSchemaGen published.
         model: the candidate.
         settings: thresholds and slices.
+        serving_dir: directory with the numbered versions.
+        champion_version: the version that the candidate is compared with; 0 for none.
+        champion_digest: digest of its content; empty likewise.
         max_mae: replaces `settings.max_mae`, where it is a pipeline parameter.
-        baseline_model: the champion, or an artifact without a model.
     """
 
     SPEC_CLASS = AgeEvaluatorSpec
@@ -66,7 +71,9 @@ class AgeEvaluator(base_beam_component.BaseBeamComponent):
         schema: channel.BaseChannel,
         model: channel.BaseChannel,
         settings: EvaluatorSettings,
-        baseline_model: channel.BaseChannel | None = None,
+        serving_dir: str,
+        champion_version: int,
+        champion_digest: str,
         max_mae: float | None = None,
     ):
         super().__init__(
@@ -75,11 +82,15 @@ class AgeEvaluator(base_beam_component.BaseBeamComponent):
                 statistics=statistics,
                 schema=schema,
                 model=model,
-                baseline_model=baseline_model,
+                serving_dir=serving_dir,
+                champion_version=champion_version,
+                champion_digest=champion_digest,
                 max_mae=settings.max_mae if max_mae is None else max_mae,
                 min_examples=settings.min_examples,
                 max_regression=settings.max_regression,
-                slicing=settings.model_dump_json(include={"slice_attributes", "max_slice_values", "slice_ceilings"}),
+                slicing=settings.model_dump_json(
+                    include={"slice_attributes", "max_slice_values", "min_slice_examples", "slice_ceilings"}
+                ),
                 evaluation=channel.Channel(type=standard_artifacts.ModelEvaluation),
                 blessing=channel.Channel(type=standard_artifacts.ModelBlessing),
                 metrics=channel.Channel(type=Metrics),

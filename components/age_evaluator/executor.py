@@ -1,20 +1,32 @@
 """The work of AgeEvaluator."""
 
+import contextlib
 import json
 import os
 
 import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.proto import config_pb2
+from tfx.components.evaluator import constants
 from tfx.components.evaluator import executor as tfx_evaluator
-from tfx.types import artifact_utils
+from tfx.types import artifact_utils, standard_artifacts
 from tfx.utils import path_utils, proto_utils
 
 from age import storage
 from age.dataset import beam_leftovers
-from age.evaluation import evaluation_config, evaluation_result, extractors, predictions_writer
+from age.evaluation import (
+    comparison_file,
+    evaluation_config,
+    evaluation_result,
+    extractors,
+    paired_comparison,
+    predictions_file,
+    predictions_writer,
+)
 from age.evaluation.settings import EvaluatorSettings
+from age.serving import model_digest
 from components import run_parameters, statistics
 from schemas import features
+from schemas.bad_input import BadInput
 
 if not hasattr(tfma, "EvalConfig"):
     # TFX's Evaluator looks for it there. TFMA 0.52 has it elsewhere, which TFX 1.21 makes good in the `__init__` of
@@ -22,18 +34,46 @@ if not hasattr(tfma, "EvalConfig"):
     tfma.EvalConfig = config_pb2.EvalConfig
 
 
-def _holds_model(artifact) -> bool:
-    return storage.exists(os.path.join(path_utils.serving_model_dir(artifact.uri), "saved_model.pb"))
+@contextlib.contextmanager
+def _champion(exec_properties, directory: str):
+    """Yields the served version as an input of TFX's Evaluator, or nothing; workers find its files in `directory` meanwhile.
 
-
-def _keep_the_cache_key_of_both_stacks(blessing) -> None:
-    """Drops the models' ids, which the metadata store knows anyway, beside the properties with their URIs.
-
-    TFX's cache hashes the artifacts that a step is given as protobuf serializes them. Of two keys of which one begins
-    with the other (`current_model`, `current_model_id`), protobuf 3.20 writes the longer one last and protobuf 6 first:
-    on the other stack, Pusher would not find its earlier work and push the same model again.
+    Raises:
+        BadInput: the version is not in the serving directory any more, or another model.
     """
-    for name in ("current_model_id", "baseline_model_id"):
+    version, digest = exec_properties["champion_version"], exec_properties["champion_digest"]
+    if not version:
+        yield []
+        return
+    source = os.path.join(exec_properties["serving_dir"], str(version))
+    model = standard_artifacts.Model()
+    model.uri = os.path.join(directory, "champion")
+    files = path_utils.serving_model_dir(model.uri)
+    if model_digest.is_model(source):
+        storage.link_or_copy_tree(source, files)
+    if not model_digest.is_model(files) or model_digest.content_digest(files) != digest:
+        raise BadInput(f"{source}: this version was being served a moment ago and is gone now. Start the run again.")
+    try:
+        yield [model]
+    finally:
+        storage.remove_tree(model.uri)
+
+
+def _withdraw(blessing) -> None:
+    """Takes back the blessing of TFX's Evaluator, which knows of no paired comparison."""
+    blessed = os.path.join(blessing.uri, constants.BLESSED_FILE_NAME)
+    if storage.exists(blessed):
+        storage.remove_file(blessed)
+        storage.write_text(os.path.join(blessing.uri, constants.NOT_BLESSED_FILE_NAME), "")
+    blessing.set_int_custom_property(constants.ARTIFACT_PROPERTY_BLESSED_KEY, constants.NOT_BLESSED_VALUE)
+
+
+def _forget_the_copy(blessing) -> None:
+    """Drops what TFX's Evaluator noted of the champion's files, which were there for the evaluation alone.
+
+    Which model it was, is among the parameters of the execution.
+    """
+    for name in ("baseline_model", "baseline_model_id"):
         blessing.mlmd_artifact.custom_properties.pop(name, None)
 
 
@@ -41,10 +81,10 @@ class Executor(tfx_evaluator.Executor):
     """TFX's Evaluator under a configuration made from plain parameters and the data's own columns."""
 
     def Do(self, input_dict, output_dict, exec_properties):
-        """Evaluates the candidate (and the baseline, when there is one) on the test split; keeps what it predicted.
+        """Evaluates the candidate (and the champion, when there is one) on the test split; keeps what it predicted.
 
         Raises:
-            BadInput: a threshold is out of range.
+            BadInput: a threshold is out of range, or the champion is not being served any more.
         """
         settings = run_parameters.with_parameters(
             EvaluatorSettings,
@@ -55,15 +95,14 @@ class Executor(tfx_evaluator.Executor):
         attributes = json.loads(examples.get_string_custom_property(features.ATTRIBUTES_PROPERTY))
         by_split = statistics.by_split(input_dict["statistics"])
         config = evaluation_config.make(settings, attributes, by_split[features.TEST])
-        inputs = {key: value for key, value in input_dict.items() if key != "baseline_model"}
-        baseline = input_dict.get("baseline_model")
-        if baseline and _holds_model(baseline[0]):
-            inputs["baseline_model"] = baseline
         evaluation = artifact_utils.get_single_uri(output_dict["evaluation"])
         pictures = sum(dataset.num_examples for split in by_split.values() for dataset in split.datasets)
-        with predictions_writer.writing_predictions(evaluation, attributes, pictures):
+        with (
+            _champion(exec_properties, evaluation) as baseline,
+            predictions_writer.writing_predictions(evaluation, attributes, pictures, with_champion=bool(baseline)),
+        ):
             super().Do(
-                inputs,
+                {**input_dict, "baseline_model": baseline},
                 output_dict,
                 {
                     **exec_properties,
@@ -73,7 +112,18 @@ class Executor(tfx_evaluator.Executor):
                 },
             )
         beam_leftovers.remove(evaluation)
-        _keep_the_cache_key_of_both_stacks(artifact_utils.get_single_instance(output_dict["blessing"]))
+        blessing = artifact_utils.get_single_instance(output_dict["blessing"])
+        comparison = paired_comparison.of_predictions(
+            predictions_file.read(os.path.join(evaluation, predictions_file.PREDICTIONS_FILE), attributes),
+            evaluation_config.attributes_sliced_by(config),
+            settings.max_regression,
+            settings.min_slice_examples,
+        )
+        if comparison:
+            comparison_file.write(evaluation, comparison, settings.max_regression, exec_properties["champion_version"])
+            if comparison.refused:
+                _withdraw(blessing)
+        _forget_the_copy(blessing)
         metrics = artifact_utils.get_single_instance(output_dict["metrics"])
         for name, value in evaluation_result.read(evaluation).by_name().items():
             metrics.set_float_custom_property(name, value)

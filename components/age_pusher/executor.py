@@ -1,22 +1,51 @@
 """The work of Pusher."""
 
-from tfx.components.pusher import executor as tfx_pusher
-from tfx.proto import pusher_pb2
-from tfx.utils import proto_utils
+import os
 
+from absl import logging
+from tfx.components.util import model_utils
+from tfx.dsl.components.base import base_executor
+from tfx.types import artifact_utils
+from tfx.utils import path_utils
+
+from age import storage
+from age.serving import serving_directory
 from components import run_parameters
 
+PUSHED_FILE = "pushed.txt"
 
-class Executor(tfx_pusher.Executor):
-    """TFX's Pusher under a destination made from a plain parameter."""
+
+class Executor(base_executor.BaseExecutor):
+    """Asks the serving directory to publish the model."""
 
     def Do(self, input_dict, output_dict, exec_properties):
-        """Copies a blessed model to a new version of the serving directory.
+        """Publishes a blessed model as a new version of the serving directory, and says which version has it.
 
         Raises:
-            BadInput: the serving directory is not named.
+            BadInput: the serving directory is not named or can't be written, or another model is being served than the one
+                that the candidate was compared with.
         """
-        serving_dir = exec_properties["serving_dir"]
-        run_parameters.require_text(serving_dir=serving_dir)
-        destination = pusher_pb2.PushDestination(filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=serving_dir))
-        super().Do(input_dict, output_dict, {"push_destination": proto_utils.proto_to_json(destination)})
+        run_parameters.require_text(serving_dir=exec_properties["serving_dir"])
+        pushed = artifact_utils.get_single_instance(output_dict["pushed_model"])
+        pushed.set_int_custom_property("pushed", 0)
+        if not model_utils.is_model_blessed(artifact_utils.get_single_instance(input_dict["model_blessing"])):
+            return
+        directory = serving_directory.ServingDirectory(exec_properties["serving_dir"])
+        compared_with = serving_directory.Champion(exec_properties["champion_version"], exec_properties["champion_digest"])
+        try:
+            publication = directory.publish(
+                path_utils.serving_model_dir(artifact_utils.get_single_uri(input_dict["model"])),
+                compared_with=compared_with,
+                run=exec_properties["run_id"],
+            )
+        except serving_directory.Withdrawn as withdrawn:
+            pushed.set_string_custom_property("refusal", str(withdrawn))
+            logging.warning("%s", withdrawn)
+            return
+        served = publication.served
+        logging.info("%s: %s.", served.path, "published" if publication.new else "is being served already")
+        pushed.set_int_custom_property("pushed", 1)
+        pushed.set_string_custom_property("pushed_destination", served.path)
+        pushed.set_string_custom_property("pushed_version", str(served.version))
+        storage.make_directory(pushed.uri)
+        storage.write_text(os.path.join(pushed.uri, PUSHED_FILE), f"{served.path}\n")

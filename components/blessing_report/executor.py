@@ -40,6 +40,7 @@ class Executor(base_executor.BaseExecutor):
             champion_version=exec_properties["champion_version"],
             pushed_version=pushed.get_string_custom_property("pushed_version") if was_pushed else None,
             pushed_model=pushed.get_string_custom_property("pushed_destination") if was_pushed else None,
+            refusal=pushed.get_string_custom_property("refusal"),
         )
         paths = verdict.paths.model_copy(update={"model_card": model_card.write(verdict)})
         report = artifact_utils.get_single_uri(output_dict["report"])

@@ -3,40 +3,51 @@
 from tfx.dsl.components.base import base_component, executor_spec
 from tfx.types import channel, component_spec, standard_artifacts
 
-from components.champion import executor
+from components.champion import driver, executor
 
 
 class ChampionSpec(component_spec.ComponentSpec):
-    """Outputs and parameters of Champion."""
+    """Inputs, outputs and parameters of Champion."""
 
-    PARAMETERS = {
-        "serving_dir": component_spec.ExecutionParameter(type=str),
-        "version": component_spec.ExecutionParameter(type=int),
+    PARAMETERS = {"serving_dir": component_spec.ExecutionParameter(type=str)}
+    INPUTS = {"model": component_spec.ChannelParameter(type=standard_artifacts.Model)}
+    OUTPUTS = {
+        "version": component_spec.ChannelParameter(type=standard_artifacts.Integer),
+        "digest": component_spec.ChannelParameter(type=standard_artifacts.String),
     }
-    INPUTS = {}
-    OUTPUTS = {"model": component_spec.ChannelParameter(type=standard_artifacts.Model)}
 
 
 class Champion(base_component.BaseComponent):
-    """Publishes the model that is being served as the baseline of the Evaluator.
+    """Looks up the model that a candidate has to stand up to: the newest one being served that is not this very model.
 
-        champion = Champion(serving_dir="run/serving/age", version=1790000000)
+        champion = Champion(trainer.outputs["model"], serving_dir="run/serving/age")
+
+    The serving directory is asked in every run: locally before TFX looks into its cache (see `driver`), on Kubeflow because the
+    step is never cached. What it finds goes to AgeEvaluator as parameters, so that a comparison with the same model is taken from
+    the cache.
 
     TFX's resolver for the latest blessed model is not supported by the open-source Kubeflow backend, and knows what was
     once blessed rather than what is being served.
 
     Outputs:
-        model: `Model`; an empty one when nothing is being served (`version` 0).
+        version: `Integer`, the served version; 0 when nothing else is being served.
+        digest: `String`, of its content (see `age.serving.model_digest`); empty likewise.
 
     Args:
+        model: the candidate.
         serving_dir: directory with the numbered versions.
-        version: the version to compare with, found with `serving_directory.champion`; 0 for none.
     """
 
     SPEC_CLASS = ChampionSpec
+    DRIVER_CLASS = driver.Driver
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(executor.Executor)
 
-    def __init__(self, serving_dir: str, version: int):
+    def __init__(self, model: channel.BaseChannel, serving_dir: str):
         super().__init__(
-            ChampionSpec(serving_dir=serving_dir, version=version, model=channel.Channel(type=standard_artifacts.Model))
+            ChampionSpec(
+                model=model,
+                serving_dir=serving_dir,
+                version=channel.Channel(type=standard_artifacts.Integer),
+                digest=channel.Channel(type=standard_artifacts.String),
+            )
         )

@@ -1,34 +1,26 @@
 """The work of Champion."""
 
-import os
-
+from absl import logging
 from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
-from tfx.utils import path_utils
 
-from age import storage
-from schemas.bad_input import BadInput
-
-VERSION_PROPERTY = "served_version"
+from age.serving.serving_directory import Champion
+from components.champion import driver, lookup
 
 
 class Executor(base_executor.BaseExecutor):
-    """Links or copies the champion into the run."""
+    """Publishes what the driver found; on Kubeflow, which has no drivers, it looks itself."""
 
     def Do(self, input_dict, output_dict, exec_properties):
-        """Publishes the served version, or an empty artifact for version 0.
+        """Writes the version and the digest of the model to compare with.
 
         Raises:
-            BadInput: the version is not in the serving directory any more.
+            BadInput: the serving directory is not named.
         """
-        model = artifact_utils.get_single_instance(output_dict["model"])
-        version = exec_properties["version"]
-        model.set_int_custom_property(VERSION_PROPERTY, version)
-        if not version:
-            return
-        source = os.path.join(exec_properties["serving_dir"], str(version))
-        if not storage.is_directory(source):
-            raise BadInput(
-                f"{source}: version {version} was being served when the run began and is gone now. Start the run again."
-            )
-        storage.link_or_copy_tree(source, path_utils.serving_model_dir(model.uri))
+        if driver.VERSION in exec_properties:
+            found = Champion(exec_properties[driver.VERSION], exec_properties[driver.DIGEST])
+        else:
+            found = lookup.look_up(input_dict, exec_properties)
+        artifact_utils.get_single_instance(output_dict["version"]).value = found.version
+        artifact_utils.get_single_instance(output_dict["digest"]).value = found.digest
+        logging.info("The champion is version %d, %s.", found.version, found.digest or "nothing")

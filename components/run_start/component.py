@@ -25,7 +25,6 @@ class RunStartSpec(component_spec.ComponentSpec):
         "data_fingerprint": component_spec.ChannelParameter(type=standard_artifacts.String),
         "weights_digest": component_spec.ChannelParameter(type=standard_artifacts.String),
         "recipe": component_spec.ChannelParameter(type=standard_artifacts.String),
-        "champion_version": component_spec.ChannelParameter(type=standard_artifacts.Integer),
         "run_description": component_spec.ChannelParameter(type=standard_artifacts.String),
     }
 
@@ -33,14 +32,13 @@ class RunStartSpec(component_spec.ComponentSpec):
 class RunStart(base_component.BaseComponent):
     """Resolves, as the first step of a run, what a local run resolves before its graph begins.
 
-    It is never taken from the cache: it looks at the data and at what is being served. What it finds goes to later steps
+    It is never taken from the cache: it looks at the data. What it finds goes to later steps
     as parameters, not as artifacts, so that those are taken from the cache as long as it finds the same.
 
     Outputs:
         data_fingerprint: `String`, SHA-256 over labels and images.
         weights_digest: `String`, SHA-256 of the weights file; empty when there is no file.
         recipe: `String`, hash over everything that the trained model depends on.
-        champion_version: `Integer`, the version that the candidate is compared with; 0 for none.
         run_description: `String`, what the report says of the run itself, a `RunDescription` as JSON.
 
     Args:

@@ -57,7 +57,7 @@ def _require_backbone(settings: TrainerSettings) -> None:
 
 
 class Executor(base_executor.BaseExecutor):
-    """Looks at the cluster that Beam shall run on and at the weights, fingerprints the data and looks up the champion."""
+    """Looks at the cluster that Beam shall run on and at the weights, and fingerprints the data."""
 
     def Do(self, input_dict, output_dict, exec_properties):
         """Writes one value to each output.
@@ -72,15 +72,9 @@ class Executor(base_executor.BaseExecutor):
         _require_backbone(TrainerSettings.model_validate(configuration["trainer"]))
         inputs = provenance.resolve(
             configuration,
-            serving_dir=configuration["serving"]["dir"],
             schema_text=settings["schema_text"],
             remembered_digests=exec_properties["fingerprint_memory"] or None,
         )
         for name, value in inputs.as_values().items():
             artifact_utils.get_single_instance(output_dict[name]).value = value
-        logging.info(
-            "%d rows, data fingerprint %s, champion %s.",
-            inputs.rows,
-            inputs.data_fingerprint,
-            inputs.champion.path if inputs.champion else "none",
-        )
+        logging.info("%d rows, data fingerprint %s.", inputs.rows, inputs.data_fingerprint)

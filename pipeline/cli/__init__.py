@@ -10,11 +10,11 @@ import traceback
 import click
 
 from age.untrusted_text import harmless_lines
-from pipeline.cli import kubeflow, models, reports, running, sources
+from pipeline.cli import kubeflow, models, reports, running, serving, sources
 from schemas import exit_status
 from schemas.failures import Failure, RunStopped
 
-_GROUPS = (running, reports, models, kubeflow, sources)
+_GROUPS = (running, reports, models, serving, kubeflow, sources)
 
 
 @click.group(

@@ -16,7 +16,8 @@ from pipeline.kubeflow import entrypoint
 from pipeline.kubeflow.settings import KubeflowSettings, Step
 from schemas.bad_input import BadInput
 
-NEVER_CACHED = ("RunStart",)
+NEVER_CACHED = ("RunStart", "Champion", "Pusher")
+"""Steps that look at what is there now: the data, and the serving directory."""
 _INPUTS_SPEC_FLAG = "--json_serialized_inputs_spec_args"
 _PRODUCER_SUFFIX = "_task"
 _LONGEST_ATTEMPT = 7 * 24 * 3600

@@ -1,7 +1,7 @@
 """Says a verdict in a terminal."""
 
 from age.untrusted_text import harmless
-from schemas.verdict import EXPLORE, Metrics, Verdict
+from schemas.verdict import EXPLORE, Difference, Metrics, Verdict
 
 
 def years(value: float | None) -> str:
@@ -25,6 +25,19 @@ def _headline(verdict: Verdict) -> str:
     return "BLESSED: this model may serve." if verdict.blessed else "NOT BLESSED: this model may not serve."
 
 
+def _difference_rows(difference: Difference | None, margin: float | None) -> list[str]:
+    """Says by how much the model is worse than the champion, photograph by photograph, and what that can't tell."""
+    if difference is None or difference.mean is None or difference.low is None or difference.high is None:
+        return []
+    said = [
+        f"{abs(difference.mean):.2f} years {'worse' if difference.mean > 0 else 'better'} on the same photographs "
+        f"({difference.low:+.2f} to {difference.high:+.2f} with 95 % confidence)"
+    ]
+    if margin is not None and difference.detectable is not None and difference.detectable > 2 * margin:
+        said.append(f"so few photographs tell a model that is {difference.detectable:.2f} years worse, and hardly less")
+    return said
+
+
 def _metric_rows(verdict: Verdict) -> list[tuple[str, str]]:
     metrics, champion, allowed = verdict.metrics, verdict.champion, verdict.thresholds.max_mae
     if metrics is None:
@@ -43,6 +56,7 @@ def _metric_rows(verdict: Verdict) -> list[tuple[str, str]]:
         rows.append(("mean age", f"MAE {years(verdict.mean_age_mae)} years, had it always answered with that"))
     if champion and champion.metrics:
         rows.append(("champion", f"version {champion.version}, MAE {years(champion.metrics.mae)} years"))
+        rows += [("", sentence) for sentence in _difference_rows(champion.difference, verdict.thresholds.max_regression)]
     for number, sentence in enumerate(verdict.weakest_slices):
         rows.append(("" if number else "weakest", harmless(sentence)))
     return rows

@@ -68,7 +68,7 @@ class Run:
 
     def versions(self) -> list:
         serving = self.workdir / "serving" / "age"
-        return sorted(path.name for path in serving.iterdir()) if serving.is_dir() else []
+        return sorted(path.name for path in serving.iterdir() if path.name != ".age-pipeline") if serving.is_dir() else []
 
 
 def run_pipeline(data: pathlib.Path, workdir: pathlib.Path, *overrides: str) -> Run:

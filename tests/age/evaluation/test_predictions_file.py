@@ -5,6 +5,7 @@ import csv
 import numpy as np
 import pytest
 
+from age import spreadsheet_cells
 from age.evaluation import predictions_file
 
 HOSTILE = ["plain", 'comma, and "quote"', "line\nbreak", "return\rhere", "=1+1", "贝", "", " blank "]
@@ -30,7 +31,9 @@ def test_values_read_back_as_they_were(tmp_path):
     values, codes = found.attributes["place"]
     assert [values[code] for code in codes] == HOSTILE
     with open(path, newline="", encoding="utf-8") as file:
-        assert [row["file_name"] for row in csv.DictReader(file)] == HOSTILE
+        cells = [row["file_name"] for row in csv.DictReader(file)]
+    assert [spreadsheet_cells.original(cell) for cell in cells] == HOSTILE
+    assert not [cell for cell in cells if cell[:1] in ("=", "+", "-", "@")]
 
 
 def test_no_rows_are_no_predictions(tmp_path):
@@ -48,6 +51,26 @@ def test_attribute_with_the_name_of_a_column_of_ours_does_not_replace_it(tmp_pat
     assert row["predicted_age"] == "31.5" and row["sha256"] == "0f"
     assert row["predicted_age_"] == "7"
     assert predictions_file.read(path, attributes).attributes["sha256_"][0] == ["y"]
+
+
+def test_a_champions_answers_are_the_last_column_whatever_attributes_are_called(tmp_path):
+    lines = [("a.jpg", "0f", "30", "31.5", "x", "-2.5"), ("=b.jpg", "1f", "30", "31.5", "y", "nan")]
+    path = tmp_path / "predictions.csv"
+    path.write_text(
+        predictions_file.header(["champion_age"], with_champion=True) + "".join(map(predictions_file.line, lines)), newline=""
+    )
+
+    found = predictions_file.read(str(path), ["champion_age"])
+
+    np.testing.assert_equal(found.champion_age, np.array([-2.5, np.nan]))
+    assert found.attributes["champion_age"][0] == ["x", "y"]
+    assert path.read_text().splitlines()[0].endswith("champion_age_,champion_age")
+
+
+def test_without_a_champion_there_is_no_such_column(tmp_path):
+    path = write(tmp_path / "predictions.csv", ["champion_age"], [("a.jpg", "0f", "30", "31.5", "x")])
+
+    assert predictions_file.read(path, ["champion_age"]).champion_age is None
 
 
 @pytest.mark.parametrize("value", [34, 7.1, 0.1, 1e-7, 33.333332, float("nan")])

@@ -30,7 +30,7 @@ def extracts(numbers, with_baseline):
 
 
 def write(directory, pictures, with_baseline=False, parts_seen=None):
-    with predictions_writer.writing_predictions(str(directory), ["gender"], pictures):
+    with predictions_writer.writing_predictions(str(directory), ["gender"], pictures, with_champion=with_baseline):
         destination = predictions_writer.destination()
         with beam.Pipeline(options=PipelineOptions(["--runner=DirectRunner"])) as pipeline:
             batches = [extracts(range(start, min(start + 16, 100)), with_baseline) for start in range(0, 100, 16)]
@@ -57,10 +57,12 @@ def test_rows_come_in_the_order_of_their_hashes_whatever_the_number_of_parts(tmp
     assert list(table["gender"]) == ["female" if number % 2 else "" for number in numbers]
 
 
-def test_with_a_baseline_the_candidates_answers_are_written(tmp_path):
+def test_with_a_baseline_both_models_answers_are_written_side_by_side(tmp_path):
     table = write(tmp_path, 100, with_baseline=True)
 
+    assert list(table.columns)[-2:] == ["gender", "champion_age"]
     assert (table["predicted_age"] == table["real_age"] + 0.5).all()
+    assert (table["champion_age"] == table["real_age"] - 89.5).all()
 
 
 def test_outside_of_an_evaluation_there_is_no_destination(tmp_path):

@@ -10,7 +10,7 @@ import pytest
 from age.evaluation.evaluation_result import EvaluationResult
 from age.reporting import verdicts
 from schemas.run_description import RunDescription
-from schemas.verdict import Metrics, Slice, Stage, Thresholds, Training, Verdict, json_schema
+from schemas.verdict import Difference, Metrics, Slice, Stage, Thresholds, Training, Verdict, json_schema
 
 
 def run(kind="run"):
@@ -61,6 +61,7 @@ def of_a_model(tmp_path, rejects):
         result = EvaluationResult(
             metrics=Metrics(mae=mae, example_count=4, **measured),
             champion_metrics=Metrics(mae=3.0, example_count=4, **measured),
+            difference=Difference(mean=-0.5, low=-1.0, high=0.25, confidence=0.95, example_count=4, detectable=1.5),
             slices=[
                 Slice(feature="gender", value="", mae=2.0, example_count=1, **measured),
                 Slice(feature="gender", value="female", mae=8 / 3, example_count=3, **measured),
@@ -100,6 +101,7 @@ def test_verdict_of_a_model_has_what_was_measured_compared_and_pushed(of_a_model
     assert content["metrics"] == {"mae": 2.5, "rmse": 2.7, "bias": 0.0, "within_5_years": 1.0, "example_count": 4}
     assert interval["low"] < np.mean([2, 4, 3, 1]) < interval["high"]
     assert content["champion"]["version"] == 7 and "mae_interval" not in content["champion"]["metrics"]
+    assert (content["champion"]["difference"]["mean"], content["champion"]["difference"]["high"]) == (-0.5, 0.25)
     assert [(entry["value"], entry["small"], "mae_interval" in entry) for entry in content["slices"]] == [
         ("", True, False),
         ("female", False, True),

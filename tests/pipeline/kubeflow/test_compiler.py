@@ -132,12 +132,12 @@ def test_tfx_alone_names_a_producer_that_does_not_exist(documents, tmp_path, mon
         for source in task.get("inputs", {}).get("parameters", {}).values()
         if "taskOutputParameter" in source
     ]
-    assert set(producers) == {"RunStart_task"}
+    assert set(producers) == {"RunStart_task", "Champion_task"}
 
 
-def test_only_the_first_step_is_never_cached(documents):
+def test_what_looks_at_the_data_or_the_serving_directory_is_never_cached(documents):
     tasks = documents[0]["root"]["dag"]["tasks"]
-    assert [name for name, task in tasks.items() if not task.get("cachingOptions")] == ["RunStart"]
+    assert {name for name, task in tasks.items() if not task.get("cachingOptions")} == {"RunStart", "Champion", "Pusher"}
     assert tasks["FaceExampleGen"]["inputs"]["parameters"]["data_fingerprint"]["taskOutputParameter"] == {
         "producerTask": "RunStart",
         "outputParameterKey": "data_fingerprint",
