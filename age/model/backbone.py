@@ -152,14 +152,23 @@ def _last_part(weight_name: str) -> str:
     return weight_name.rpartition("/")[2].partition(":")[0]
 
 
-def _with_imagenet_weights(chosen: backbone_table.Backbone, image_size: int) -> keras.Model:
+def _built(chosen: backbone_table.Backbone, name: str, image_size: int, weights: str | None) -> keras.Model:
+    try:
+        return _network(chosen, image_size, weights)
+    except ValueError as error:
+        raise BadInput(f"trainer.image_size is {image_size}, for which {name} can't be built: {error}") from error
+
+
+def _with_imagenet_weights(chosen: backbone_table.Backbone, name: str, image_size: int) -> keras.Model:
     if not chosen.pretrained:
         raise BadInput(
             "trainer.weights: there are no ImageNet weights for this backbone. Set trainer.weights to the path of a weights "
             f"file or to '{WEIGHTS_NONE}', or choose another trainer.backbone, such as resnet50."
         )
     try:
-        return _network(chosen, image_size, weights="imagenet")
+        return _built(chosen, name, image_size, "imagenet")
+    except BadInput:
+        raise
     except Exception as error:
         # Keras wraps whatever went wrong with the download (URLError, HTTPError, timeouts) in a bare Exception.
         reason = str(error).splitlines()[0]
@@ -204,12 +213,10 @@ def build(
     """
     chosen = backbone_table.get(name)
     missing: set[str] = set()
-    try:
-        network = (
-            _with_imagenet_weights(chosen, image_size) if weights == WEIGHTS_IMAGENET else _network(chosen, image_size, None)
-        )
-    except ValueError as error:
-        raise BadInput(f"trainer.image_size is {image_size}: {name} can't be built for it: {error}") from error
+    if weights == WEIGHTS_IMAGENET:
+        network = _with_imagenet_weights(chosen, name, image_size)
+    else:
+        network = _built(chosen, name, image_size, None)
     if weights not in (WEIGHTS_IMAGENET, WEIGHTS_NONE):
         missing = _load_file(network, weights, weights_partial, chosen.names_in_files)
     if freeze_through == "none" or (freeze_through == "auto" and weights == WEIGHTS_NONE):

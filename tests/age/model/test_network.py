@@ -144,9 +144,14 @@ def test_same_weights_have_the_same_digest_and_others_another(complete_file):
         ({"weights": "/nowhere/weights.h5"}, "there is no such file"),
         (
             {"backbone": "resnet20", "weights": "imagenet"},
-            "no ImageNet weights for this backbone.*'none', or choose another trainer.backbone",
+            "^trainer.weights: there are no ImageNet weights for this backbone.*'none', or choose another trainer.backbone",
         ),
         ({"weights": __file__}, "not an HDF5 file"),
+        ({"backbone": "inception_v3"}, "trainer.image_size is 32, for which inception_v3 can't be built: .*at least"),
+        (
+            {"backbone": "inception_v3", "weights": "imagenet"},
+            "trainer.image_size is 32, for which inception_v3 can't be built",
+        ),
     ],
 )
 def test_what_does_not_fit_is_said_in_a_sentence(changes, sentence):
