@@ -104,7 +104,7 @@ def test_wrong_type_is_said_with_key_and_value(file, text, said):
         ("evaluator: {max_mae: -1}", "evaluator.max_mae is -1; input should be greater than 0."),
         ("evaluator: {max_mae: .nan}", "evaluator.max_mae is nan; input should be greater than 0."),
         ("data: {max_reject_fraction: 1.5}", "data.max_reject_fraction is 1.5; input should be less than or equal to 1."),
-        ("trainer: {loss: mea}", "trainer.loss is 'mea'; input should be 'mae', 'mse' or 'huber'."),
+        ("trainer: {loss: mea}", "trainer.loss is 'mea'; input should be 'mae', 'mse', 'huber', 'label_distribution' or"),
         ("data: {dir: ''}", "data.dir is ''; string should have at least 1 character."),
         ("workdir: gs://bucket/runs", "workdir is gs://bucket/runs; a run on this machine keeps its metadata store"),
         ("serving: {dir: ''}", "serving.dir is ''; string should have at least 1 character."),

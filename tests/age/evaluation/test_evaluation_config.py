@@ -51,9 +51,17 @@ def test_ceilings_of_slices_stand_beside_that_of_the_whole_split():
     assert mae_thresholds(config) == {(): 6.5, (("camera", "a=b"),): 9.0, (("gender", "female"),): 7.0}
 
 
-def test_regression_and_number_of_examples_hold_for_the_whole_split_alone():
+def test_number_of_examples_holds_for_the_whole_split_and_the_regression_is_not_tfmas_to_judge():
+    """`paired_comparison` judges that, photograph by photograph."""
     config = evaluation_config.make(EvaluatorSettings(max_regression=0.5, min_examples=40), [], statistics())
 
     mae, count = config.metrics_specs[0].metrics[:2]
-    assert mae.per_slice_thresholds[0].threshold.change_threshold.absolute.value == 0.5
+    assert not any(one.threshold.HasField("change_threshold") for one in mae.per_slice_thresholds)
     assert [one.threshold.value_threshold.lower_bound.value for one in count.per_slice_thresholds] == [40]
+    assert evaluation_config.attributes_sliced_by(config) == []
+
+
+def test_the_columns_that_are_sliced_by_are_read_back_from_the_configuration():
+    config = evaluation_config.make(EvaluatorSettings(), ["gender", "ethnicity"], statistics(gender=2, ethnicity=500))
+
+    assert evaluation_config.attributes_sliced_by(config) == ["gender"]
