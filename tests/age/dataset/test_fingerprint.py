@@ -209,9 +209,9 @@ class ListedFileSystem(localfilesystem.LocalFileSystem):
 
 def test_states_of_remote_images_come_from_listings_where_there_are_any(data, memory, read, monkeypatch):
     remote = f"listed://{data}"
-    for name in ("open_binary", "read_bytes"):
+    for name in ("open_binary", "read_plain_file"):
         local = getattr(storage, name)
-        monkeypatch.setattr(storage, name, lambda path, local=local: local(path.removeprefix("listed://")))
+        monkeypatch.setattr(storage, name, lambda path, *limits, local=local: local(path.removeprefix("listed://"), *limits))
     monkeypatch.setattr(storage, "file_state", lambda path: pytest.fail(f"asked for {path} alone"))
     monkeypatch.setattr(tar_shards, "find", lambda data_dir: [])
 
