@@ -1,7 +1,6 @@
 """What a run starts from."""
 
 import hashlib
-import json
 
 import pytest
 from PIL import Image
@@ -28,33 +27,13 @@ def configured(data, *overrides):
     return configuration.load(None, ["trainer.weights=none", *overrides], data_dir=str(data), workdir="/w").described()
 
 
-def serve(directory, version, recipe):
-    model = directory / str(version)
-    (model / "assets.extra").mkdir(parents=True)
-    (model / "saved_model.pb").write_bytes(b"")
-    (model / "assets.extra" / "provenance.json").write_text(json.dumps({"recipe": recipe}))
-
-
-def test_champion_is_the_newest_model_of_another_recipe(data, tmp_path):
-    serving = tmp_path / "serving"
-    first = provenance.resolve(configured(data), str(serving), SCHEMA, None)
-    serve(serving, 3, "of another run")
-    serve(serving, 4, first.recipe)
-
-    again = provenance.resolve(configured(data), str(serving), SCHEMA, None)
-
-    assert first.champion is None and first.as_values()["champion_version"] == 0
-    assert again.champion.version == 3 and again.as_values()["champion_version"] == 3
-    assert again.recipe == first.recipe
-
-
 @pytest.mark.parametrize("change", ["trainer.epochs=3", "data.splits={train: 0.7, validation: 0.2, test: 0.1}"])
 def test_recipe_changes_with_what_the_model_depends_on_and_thresholds_are_none_of_it(data, change):
     def recipe(*overrides):
-        return provenance.resolve(configured(data, *overrides), "/nowhere", SCHEMA, None).recipe
+        return provenance.resolve(configured(data, *overrides), SCHEMA, None).recipe
 
     assert recipe(change) != recipe() == recipe("evaluator.max_mae=3")
-    assert provenance.resolve(configured(data), "/nowhere", SCHEMA + "\n", None).recipe != recipe()
+    assert provenance.resolve(configured(data), SCHEMA + "\n", None).recipe != recipe()
 
 
 def test_weights_go_in_by_content_and_a_look_at_the_data_needs_none(data, tmp_path):
@@ -62,14 +41,14 @@ def test_weights_go_in_by_content_and_a_look_at_the_data_needs_none(data, tmp_pa
     missing = configured(data, f"trainer.weights={weights}")
 
     with pytest.raises(BadInput, match="trainer.weights: .*there is no such file"):
-        provenance.resolve(missing, "/nowhere", SCHEMA, None)
-    assert provenance.resolve(missing, "/nowhere", SCHEMA, None, kind="explore").weights_digest == ""
+        provenance.resolve(missing, SCHEMA, None)
+    assert provenance.resolve(missing, SCHEMA, None, kind="explore").weights_digest == ""
     weights.write_bytes(b"one")
-    assert provenance.resolve(missing, "/nowhere", SCHEMA, None).weights_digest == hashlib.sha256(b"one").hexdigest()
+    assert provenance.resolve(missing, SCHEMA, None).weights_digest == hashlib.sha256(b"one").hexdigest()
 
 
 def test_description_says_what_the_report_repeats(data):
-    values = provenance.resolve(configured(data), "/nowhere", SCHEMA, None, metadata_path="/w/metadata.sqlite").as_values()
+    values = provenance.resolve(configured(data), SCHEMA, None, metadata_path="/w/metadata.sqlite").as_values()
 
     description = RunDescription.model_validate_json(values["run_description"])
     assert (description.kind, description.data_dir, description.metadata_path) == ("run", str(data), "/w/metadata.sqlite")

@@ -58,7 +58,7 @@ def test_it_finds_out_what_a_local_run_does(configured, tmp_path):
     found = run_start(configured, tmp_path)
 
     local = graph_inputs.resolve(configured, "20260101-000000")
-    for name in ("data_fingerprint", "weights_digest", "recipe", "champion_version"):
+    for name in ("data_fingerprint", "weights_digest", "recipe"):
         assert found[name] == getattr(local, name), name
     ours, theirs = json.loads(found["run_description"]), json.loads(local.run_description)
     assert ours.pop("metadata_path") is None and theirs.pop("metadata_path") == configured.metadata_path
@@ -88,7 +88,7 @@ def test_a_parameter_that_can_t_be_used_is_refused(configured, tmp_path, paramet
 
 def test_its_outputs_are_what_the_graph_wants():
     assert set(RunStartSpec.OUTPUTS) <= set(graph_inputs.GraphInputs.__dataclass_fields__)
-    assert RunStartSpec.OUTPUTS["champion_version"].type is standard_artifacts.Integer
+    assert RunStartSpec.OUTPUTS["recipe"].type is standard_artifacts.String
 
 
 def _settings(**given):
