@@ -48,7 +48,7 @@ def on_flink(cluster, data, tmp_path_factory) -> pathlib.Path:
     workdir = tmp_path_factory.mktemp("on_flink")
     said = []
     configured = configuration.load(None, [*SMALL_RUN, *overrides(cluster)], data_dir=str(data), workdir=str(workdir))
-    assert local_runner.explore(configured, said.append)["stopped_by"] is None
+    assert local_runner.explore(configured, said.append).stopped_by is None
     assert not [line for line in said if "from the cache" in line]
     return workdir
 
