@@ -27,22 +27,22 @@ from age.model import training
 local_run = list(sys.modules)
 
 directory = pathlib.Path(sys.argv[1])
+(directory / "blessing").mkdir()
+blessing = {"instanceSchema": "title: tfx.ModelBlessing\\ntype: object\\n"}
+pushed = {"instanceSchema": "title: tfx.PushedModel\\ntype: object\\n"}
 invocation = {
-    "inputs": {"parameterValues": {"serving_dir": str(directory / "serving"), "version": 0}},
+    "inputs": {
+        "artifacts": {"model_blessing": {"artifacts": [{"uri": str(directory / "blessing"), "type": blessing}]}},
+        "parameterValues": {"serving_dir": str(directory / "serving")},
+    },
     "outputs": {
-        "artifacts": {
-            "model": {
-                "artifacts": [
-                    {"uri": str(directory / "model"), "type": {"instanceSchema": "title: tfx.Model\\ntype: object\\n"}}
-                ]
-            }
-        },
+        "artifacts": {"pushed_model": {"artifacts": [{"uri": str(directory / "pushed"), "type": pushed}]}},
         "outputFile": str(directory / "executor_output.json"),
     },
 }
-inputs = {"parameters": {"serving_dir": {"parameterType": "STRING"}, "version": {"parameterType": "NUMBER_INTEGER"}}}
+inputs = {"artifacts": {"model_blessing": {"artifactType": blessing}}, "parameters": {"serving_dir": {"parameterType": "STRING"}}}
 sys.argv[1:] = [
-    "--executor_class_path", "components.champion.executor.Executor",
+    "--executor_class_path", "components.age_pusher.executor.Executor",
     "--json_serialized_invocation_args", json.dumps(invocation),
     "--json_serialized_inputs_spec_args", json.dumps(inputs),
 ]
