@@ -266,6 +266,7 @@ class Training(Part):
     fit_seconds: float | None = Field(None, description="How long fitting took, seconds.")
     seconds: float | None = Field(None, description="How long all of it took, seconds.")
     device: str | None = Field(None, description="`CPU` or `GPU`.")
+    precision: str | None = Field(None, description="In what the backbone computed, such as `float32` or `mixed_bfloat16`.")
 
 
 class Verdict(Part):

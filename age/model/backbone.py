@@ -1,5 +1,6 @@
 """The networks that look at an image, their weights, and where they may be cut."""
 
+import dataclasses
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -13,6 +14,21 @@ from schemas.failures import ServiceUnavailable
 
 WEIGHTS_IMAGENET = "imagenet"
 WEIGHTS_NONE = "none"
+
+
+@dataclasses.dataclass(frozen=True)
+class Built:
+    """A backbone with its weights.
+
+    Attributes:
+        network: without its top, from `[n, s, s, 3]` to `[n, h, w, c]`.
+        cut: name of the last frozen layer; None when nothing is frozen.
+        lacking: names of the layers that the weights file lacks, which start from random weights.
+    """
+
+    network: keras.Model
+    cut: str | None
+    lacking: frozenset[str]
 
 
 def _network(chosen: backbone_table.Backbone, image_size: int, weights: str | None) -> keras.Model:
@@ -190,9 +206,7 @@ def _quiet_residuals(network: keras.Model) -> None:
                 branch.gamma.assign(keras.ops.zeros_like(branch.gamma))
 
 
-def build(
-    name: str, image_size: int, weights: str, weights_partial: bool, freeze_through: str
-) -> tuple[keras.Model, str | None]:
+def build(name: str, image_size: int, weights: str, weights_partial: bool, freeze_through: str) -> Built:
     """Builds a backbone with its weights and finds the layer at which it is cut.
 
     Args:
@@ -202,9 +216,6 @@ def build(
         weights_partial: accept a file that lacks some layers.
         freeze_through: a layer's name, `none`, `all`, or `auto`: the end of the last stage but one when there are pretrained
             weights, and nothing otherwise.
-
-    Returns:
-        The Keras model without its top, from `[n, s, s, 3]` to `[n, h, w, c]`, and the name of the last frozen layer or None.
 
     Raises:
         BadInput: an image too small, weights that are not there or don't fit, an unknown layer, a layer at which the network
@@ -222,7 +233,7 @@ def build(
     if freeze_through == "none" or (freeze_through == "auto" and weights == WEIGHTS_NONE):
         if weights == WEIGHTS_NONE:
             _quiet_residuals(network)
-        return network, None
+        return Built(network, None, frozenset(missing))
     names = [layer.name for layer in network.layers]
     if freeze_through == "all":
         last = names[-1]
@@ -246,7 +257,7 @@ def build(
             f"trainer.freeze_through: {last!r} would freeze {random_and_frozen[0]}, which the weights file lacks and which "
             "is therefore random. Freeze fewer layers or give a file that has it."
         )
-    return network, last
+    return Built(network, last, frozenset(missing))
 
 
 def preprocess(images: Any, name: str) -> Any:

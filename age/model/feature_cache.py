@@ -152,7 +152,7 @@ def _compute(path: str, stem: keras.Model | None, settings: TrainerSettings, sou
     logging.info("Computing %d view(s) of %d images once: %.2f GB in %s", views, len(labels), wanted.nbytes / 1e9, path)
 
     random_views = augmentation.augmenter(settings.augmentation, settings.seed)
-    forward = None if stem is None else tf.function(lambda images: stem(images, training=False))
+    forward = None if stem is None else tf.function(lambda images: tf.cast(stem(images, training=False), tf.float16))
     unfinished = f"{path}.{os.getpid()}.unfinished"
     array = np.lib.format.open_memmap(unfinished, mode="w+", dtype=wanted.dtype, shape=wanted.shape)
     done, progress_line = 0, _Progress(_doing(stem, views, wanted.nbytes), len(labels))

@@ -23,20 +23,24 @@ class AgeNetwork:
             over years `[n, 121]`.
         trained: stem and tail, images to what the loss sees.
         whole: images to ages `[n, 1]` in years.
-        head_variables: paths of the variables above the backbone.
+        backbone: the layers of the backbone, which compute in the precision of the configuration while they are trained.
+        new_variables: paths of the variables that nothing is known of yet: those above the backbone, and those of layers that
+            a partial weights file lacks.
     """
 
     stem: keras.Model | None
     tail: keras.Model
     trained: keras.Model
     whole: keras.Model
-    head_variables: frozenset[str]
+    backbone: tuple[keras.layers.Layer, ...]
+    new_variables: frozenset[str]
 
     def stem_digest(self) -> str:
-        """Returns a hash over the stem's structure and weights: what its features depend on."""
+        """Returns a hash over the stem's structure, weights and precision: what its features depend on."""
         digest = hashlib.sha256()
         if self.stem is not None:
             digest.update(self.stem.layers[-1].name.encode())
+            digest.update(self.backbone[0].compute_dtype.encode())
             for weight in self.stem.weights:
                 digest.update(weight.path.encode())
                 digest.update(weight.numpy().tobytes())
@@ -173,9 +177,10 @@ def build(settings: TrainerSettings, ages: TrainingAges) -> AgeNetwork:
         BadInput: as `backbone.build`, and for pooled layers that there are none of.
         ServiceUnavailable: as `backbone.build`.
     """
-    network, cut_name = backbone.build(
+    built = backbone.build(
         settings.backbone, settings.image_size, settings.weights, settings.weights_partial, settings.freeze_through
     )
+    network, cut_name = built.network, built.cut
     for layer in network.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.momentum = settings.batch_norm_momentum
@@ -203,11 +208,13 @@ def build(settings: TrainerSettings, ages: TrainingAges) -> AgeNetwork:
         outputs, head = _head(settings, ages, seen, from_random=False)
         tail = keras.Model(features, outputs, name="tail")
         trained = keras.Model(images, tail(stem(images)), name="trained")
+    new = [*head, *(network.get_layer(name) for name in built.lacking)]
     answer = age_distribution.ExpectedAge(name="expected_age") if settings.loss in objective.DISTRIBUTIONS else None
     return AgeNetwork(
         stem=stem,
         tail=tail,
         trained=trained,
         whole=keras.Model(images, answer(trained(images)), name="age_network") if answer else trained,
-        head_variables=frozenset(variable.path for layer in head for variable in layer.variables),
+        backbone=tuple(network.layers),
+        new_variables=frozenset(variable.path for layer in new for variable in layer.variables),
     )

@@ -1,4 +1,4 @@
-"""How weights are changed: Adam or AdamW under a warm-up and a cosine, with a learning rate of its own for the head."""
+"""How weights are changed: Adam or AdamW under a warm-up and a cosine, with a learning rate of its own for what is new."""
 
 from collections.abc import Collection
 from typing import Any
@@ -25,18 +25,18 @@ def schedule(settings: TrainerSettings, steps: int) -> keras.optimizers.schedule
 
 
 class _WithHeadRate:
-    """Multiplies the learning rate of the head's variables; mixed into one of Keras' optimizers.
+    """Multiplies the learning rate of new variables; mixed into one of Keras' optimizers.
 
     Scaling the gradients instead would change nothing: Adam divides by their size.
     """
 
     head_rate = 1.0
-    head_variables: Collection[str] = ()
+    new_variables: Collection[str] = ()
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         # What comes here is TensorFlow's variable, which knows nothing of Keras' paths.
         path = self._trainable_variables[self._get_variable_index(variable)].path  # type: ignore[attr-defined]
-        factor = self.head_rate if path in self.head_variables else 1.0
+        factor = self.head_rate if path in self.new_variables else 1.0
         super().update_step(gradient, variable, learning_rate * factor)  # type: ignore[misc]
 
 
@@ -48,13 +48,13 @@ class _AdamW(_WithHeadRate, keras.optimizers.AdamW):
     pass
 
 
-def optimizer(settings: TrainerSettings, steps: int, head_variables: Collection[str]) -> keras.optimizers.Optimizer:
+def optimizer(settings: TrainerSettings, steps: int, new_variables: Collection[str]) -> keras.optimizers.Optimizer:
     """Returns the optimizer.
 
     Args:
         settings: the `trainer` section.
         steps: of the whole training.
-        head_variables: paths of the variables that learn at `head_rate` times the rate of the others.
+        new_variables: paths of the variables that learn at `head_rate` times the rate of the others.
     """
     common: dict[str, Any] = {
         "global_clipnorm": settings.gradient_norm or None,
@@ -68,5 +68,5 @@ def optimizer(settings: TrainerSettings, steps: int, head_variables: Collection[
         made = _AdamW(rate, weight_decay=settings.weight_decay, **common)
         # Decay pulls weights towards zero; offsets and the scales of normalisation have no reason to be there.
         made.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
-    made.head_rate, made.head_variables = settings.head_rate, frozenset(head_variables)
+    made.head_rate, made.new_variables = settings.head_rate, frozenset(new_variables)
     return made

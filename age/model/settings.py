@@ -66,13 +66,16 @@ class TrainerSettings(pydantic.BaseModel):
         optimizer: Adam, or Adam with decoupled weight decay.
         learning_rate: at the end of the warm-up; it then falls to zero along a cosine.
         warmup_fraction: share of all steps in which the learning rate rises.
-        head_rate: learning rate of the head as a multiple of the backbone's.
+        head_rate: learning rate of the head, and of layers that a partial weights file lacks, as a multiple of the others'.
         weight_decay: for adamw.
         gradient_norm: the gradient is shortened to this norm where it is longer; 0 leaves it.
         ema_momentum: what is kept and exported is the moving average of the weights with this momentum; 0 keeps the weights.
         batch_size: images in a step.
         epochs: how often every training image is seen at most.
         early_stopping_patience: epochs without a better validation MAE after which training ends.
+        precision: in which numbers the backbone computes in training: `float32`, `mixed_bfloat16`, or `mixed_float16` (GPUs
+            alone). `auto` takes 16 bits where they are faster: on a CPU with AVX512-BF16 or AMX for networks of wide, dense
+            convolutions, on GPUs from Volta on. The exported model computes in float32.
         mirror_averaging: the model answers with the mean for the photograph and its mirror image, which takes twice as long.
         seed: of everything random; two runs on the same CPU agree.
         augmentation: how training images are varied.
@@ -108,6 +111,7 @@ class TrainerSettings(pydantic.BaseModel):
     batch_size: int = pydantic.Field(64, ge=1, le=4096)
     epochs: int = pydantic.Field(10, ge=1, le=10000)
     early_stopping_patience: int = pydantic.Field(4, ge=1)
+    precision: Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"] = "auto"
     mirror_averaging: bool = False
     seed: int = pydantic.Field(0, ge=0, lt=2**31)
     augmentation: Augmentation = Augmentation()

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from age import progress, storage
-from age.model import epoch_progress, example_reading, export, feature_cache, feeding, network, objective, optimizer
+from age.model import epoch_progress, example_reading, export, feature_cache, feeding, network, objective, optimizer, precision
 from age.model.augmentation import augmenter
 from age.model.settings import TrainerInputs, TrainerSettings
 from schemas.failures import TrainingDiverged
@@ -50,6 +50,7 @@ def _training_model(net: network.AgeNetwork, settings: TrainerSettings) -> keras
 def _fit(
     net: network.AgeNetwork,
     settings: TrainerSettings,
+    policy: precision.Policy,
     ages: npt.NDArray[np.float32],
     train: tf.data.Dataset,
     validation: tf.data.Dataset,
@@ -57,8 +58,9 @@ def _fit(
 ) -> dict[str, list[float]]:
     """Returns what was measured after each epoch, by name."""
     model = _training_model(net, settings)
+    steps = int(train.cardinality()) * settings.epochs
     model.compile(
-        optimizer=optimizer.optimizer(settings, int(train.cardinality()) * settings.epochs, net.head_variables),
+        optimizer=precision.scaled(optimizer.optimizer(settings, steps, net.new_variables), policy),
         loss=objective.loss(settings, ages),
         metrics=[objective.metric(settings)],
         # Keras compiles with XLA wherever it can; on CPUs that halves the speed of convolutions.
@@ -112,6 +114,44 @@ def build_network(settings: TrainerSettings, labels: example_reading.Labels) -> 
     return network.build(settings, network.TrainingAges.of(labels.ages))
 
 
+def _batches(
+    net: network.AgeNetwork,
+    settings: TrainerSettings,
+    training: example_reading.Split,
+    validation: example_reading.Split,
+    feature_cache_dir: str,
+) -> tuple[tf.data.Dataset, tf.data.Dataset, FeatureCache | None]:
+    """Returns what is trained on, what is validated on, and what was kept of it on disk."""
+    if not settings.feature_cache:
+        return (
+            training.streamed_batches(settings.image_size, settings.batch_size, shuffle_seed=settings.seed),
+            validation.streamed_batches(settings.image_size, settings.batch_size),
+            None,
+        )
+    views = settings.views if net.stem is not None else 1
+    cached = feature_cache.cached_splits(
+        feature_cache_dir,
+        net.stem,
+        net.stem_digest(),
+        settings,
+        [
+            feature_cache.Source(training.file_patterns, training.labels, views),
+            feature_cache.Source(validation.file_patterns, validation.labels, views=1),
+        ],
+    )
+    cache = FeatureCache(
+        computed=any(split.computed for split in cached),
+        views=views,
+        bytes=sum(int(split.features.nbytes) for split in cached),
+        seconds=sum(split.seconds for split in cached),
+    )
+    return (
+        feeding.training_batches(cached[0], settings.batch_size, settings.seed),
+        feeding.validation_batches(cached[1], settings.batch_size),
+        cache,
+    )
+
+
 def train(
     net: network.AgeNetwork,
     settings: TrainerSettings,
@@ -120,7 +160,7 @@ def train(
     feature_cache_dir: str,
     log_dir: str | None = None,
 ) -> Training:
-    """Trains a network; it ends with the weights of its best epoch.
+    """Trains a network; it ends with the weights of its best epoch, and computes in float32 again.
 
     Args:
         net: from `build_network`; its variables change.
@@ -134,38 +174,18 @@ def train(
         What the training was like.
 
     Raises:
-        BadInput: a full disk, or a loss that diverged.
+        BadInput: a full disk, or a precision that the hardware lacks.
+        TrainingDiverged: a loss that is not a number.
     """
     started = time.monotonic()
-    cache: FeatureCache | None = None
-    if settings.feature_cache:
-        views = settings.views if net.stem is not None else 1
-        cached = feature_cache.cached_splits(
-            feature_cache_dir,
-            net.stem,
-            net.stem_digest(),
-            settings,
-            [
-                feature_cache.Source(training.file_patterns, training.labels, views),
-                feature_cache.Source(validation.file_patterns, validation.labels, views=1),
-            ],
-        )
-        train_batches = feeding.training_batches(cached[0], settings.batch_size, settings.seed)
-        validation_batches = feeding.validation_batches(cached[1], settings.batch_size)
-        cache = FeatureCache(
-            computed=any(split.computed for split in cached),
-            views=views,
-            bytes=sum(int(split.features.nbytes) for split in cached),
-            seconds=sum(split.seconds for split in cached),
-        )
-    else:
-        train_batches = training.streamed_batches(settings.image_size, settings.batch_size, shuffle_seed=settings.seed)
-        validation_batches = validation.streamed_batches(settings.image_size, settings.batch_size)
-    # Building and computing features draw random numbers, or don't when the cache has them: start afresh.
-    keras.utils.set_random_seed(settings.seed)
+    policy = precision.chosen(settings.precision, net.backbone)
+    with precision.computing_in(policy, net.backbone):
+        train_batches, validation_batches, cache = _batches(net, settings, training, validation, feature_cache_dir)
+        # Building and computing features draw random numbers, or don't when the cache has them: start afresh.
+        keras.utils.set_random_seed(settings.seed)
 
-    fit_started = time.monotonic()
-    history = _fit(net, settings, training.labels.ages, train_batches, validation_batches, log_dir)
+        fit_started = time.monotonic()
+        history = _fit(net, settings, policy, training.labels.ages, train_batches, validation_batches, log_dir)
     _check_history(history, settings)
     now = time.monotonic()
     best = int(np.argmin(history["val_mae"]))
@@ -181,6 +201,7 @@ def train(
         feature_cache=cache,
         fit_seconds=now - fit_started,
         seconds=now - started,
+        precision=policy,
         device="GPU" if tf.config.list_physical_devices("GPU") else "CPU",
     )
 
@@ -205,7 +226,8 @@ def run_fn(fn_args: FnArgs) -> None:
 
     progress.report("Exporting the model")
     settings = inputs.settings
-    export.export(net.whole, settings.image_size, settings.mirror_averaging, fn_args.serving_model_dir, inputs.provenance)
+    made_from = {**inputs.provenance, "precision": record.precision}
+    export.export(net.whole, settings.image_size, settings.mirror_averaging, fn_args.serving_model_dir, made_from)
     storage.make_directory(fn_args.model_run_dir)
     whole = record.model_copy(update={"seconds": time.monotonic() - started})
     storage.write_text(os.path.join(fn_args.model_run_dir, HISTORY_FILE), json.dumps(whole.model_dump(), indent=2))

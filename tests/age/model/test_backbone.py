@@ -84,7 +84,7 @@ def test_files_of_keras_vggface_are_read_by_their_own_names(tmp_path):
                 value = random.uniform(0.5, 1.0, variable.shape).astype("float32")
                 group[f"{theirs}/{variable.name}:0"] = written[ours, variable.name] = value
 
-    built, _ = backbone.build("resnet50_vggface2", 32, path, False, "auto")
+    built = backbone.build("resnet50_vggface2", 32, path, False, "auto").network
 
     for layer in built.layers:
         for variable in layer.weights:

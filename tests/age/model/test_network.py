@@ -53,7 +53,7 @@ def test_cut_network_answers_as_the_uncut_one(name, freeze):
     keras.utils.set_random_seed(1)
     images = np.random.default_rng(0).uniform(0, 255, size=(3, 64, 64, 3)).astype("float32")
     built = network.build(settings(backbone=name, image_size=64, freeze_through=freeze), AGES)
-    uncut, _ = backbone.build(name, 64, "none", False, "none")
+    uncut = backbone.build(name, 64, "none", False, "none").network
     parts = [built.stem.get_layer("frozen_backbone"), *built.tail.layers]
     layers = {layer.name: layer for part in parts for layer in getattr(part, "layers", [part])}
     for layer in uncut.layers:
@@ -92,7 +92,7 @@ def test_untrained_network_answers_the_mean_age_and_nothing_is_frozen_without_we
 
 @pytest.mark.parametrize("name, blocks", [("resnet50", 16), ("mobilenet_v2_035", 10), ("resnet20", 9)])
 def test_residual_blocks_of_random_networks_begin_as_the_identity(name, blocks):
-    built, _ = backbone.build(name, 32, "none", False, "none")
+    built = backbone.build(name, 32, "none", False, "none").network
 
     additions = [layer for layer in built.layers if isinstance(layer, keras.layers.Add)]
     assert len(additions) == blocks
@@ -118,6 +118,14 @@ def test_partial_file_is_taken_on_request_and_refused_otherwise(small_backbone, 
     np.testing.assert_array_equal(kernel, small_backbone.get_layer("Conv1").get_weights()[0])
     with pytest.raises(BadInput, match=r"lacks \d+ of \d+ layers \(the first is block_13_expand\).*weights_partial=true"):
         network.build(settings(weights=partial_file), AGES)
+
+
+def test_layers_that_the_file_lacks_learn_at_the_rate_of_the_head(partial_file):
+    built = network.build(settings(weights=partial_file, weights_partial=True), AGES)
+
+    new = {path.split("/")[0] for path in built.new_variables}
+    assert {"dense", "standard_age", "block_13_expand", "block_16_project", "Conv_1"} <= new
+    assert not any(name.startswith(("block_12", "bn_Conv1")) for name in new)
 
 
 def test_layers_that_the_file_lacks_can_not_be_frozen(partial_file):

@@ -16,7 +16,7 @@ def trained(**changes) -> dict:
     model = keras.Model(inputs, keras.layers.Add()([body(inputs), head(inputs)]))
     settings = TrainerSettings(warmup_fraction=0, weight_decay=0, learning_rate=0.01, **changes)
     paths = {variable.path for variable in head.variables}
-    model.compile(optimizer=optimizer.optimizer(settings, steps=10, head_variables=paths), loss="mse")
+    model.compile(optimizer=optimizer.optimizer(settings, steps=10, new_variables=paths), loss="mse")
     before = {layer.name: layer.get_weights()[0].copy() for layer in (body, head)}
     model.fit(np.array([[1.0]]), np.array([[100.0]]), verbose=0)
     return {layer.name: abs(float((layer.get_weights()[0] - before[layer.name]).item())) for layer in (body, head)}
@@ -36,10 +36,10 @@ def test_all_learn_alike_unless_asked():
 
 
 def test_a_long_gradient_is_shortened_to_its_norm():
-    made = optimizer.optimizer(TrainerSettings(gradient_norm=5.0), steps=10, head_variables=())
+    made = optimizer.optimizer(TrainerSettings(gradient_norm=5.0), steps=10, new_variables=())
 
     assert made.global_clipnorm == 5.0
-    assert optimizer.optimizer(TrainerSettings(), steps=10, head_variables=()).global_clipnorm is None
+    assert optimizer.optimizer(TrainerSettings(), steps=10, new_variables=()).global_clipnorm is None
 
 
 def test_learning_rate_warms_up_and_falls_to_zero():

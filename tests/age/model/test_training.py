@@ -139,7 +139,10 @@ def test_logs_for_tensorboard_and_provenance_are_written(trained):
     directory, _ = trained
 
     assert list(directory.glob("log/**/events.out.tfevents.*"))
-    assert json.loads((directory / "model/assets.extra/provenance.json").read_text()) == {"recipe": "r1"}
+    assert json.loads((directory / "model/assets.extra/provenance.json").read_text()) == {
+        "recipe": "r1",
+        "precision": "float32",
+    }
 
 
 def test_a_distribution_over_years_is_exported_as_ages_that_a_mirror_does_not_change(tmp_path, train_files, validation_files):
@@ -171,3 +174,18 @@ def test_a_distribution_over_years_is_exported_as_ages_that_a_mirror_does_not_ch
 def test_divergence_is_said_in_a_sentence():
     with pytest.raises(TrainingDiverged, match="Training diverged: .* Lower trainer.learning_rate"):
         training._check_history({"loss": [3.0, float("nan")], "val_mae": [9.0]}, TrainerSettings())
+
+
+def test_a_model_trained_in_bfloat16_is_exported_in_float32_and_answers_alike(train_files, validation_files, tmp_path):
+    record = train(tmp_path, train_files, validation_files, precision="mixed_bfloat16", loss="label_distribution")
+    predicted, ages = predictions(tmp_path, validation_files)
+
+    assert record["precision"] == "mixed_bfloat16"
+    provenance = json.loads((tmp_path / "model" / "assets.extra" / "provenance.json").read_text())
+    assert provenance == {"recipe": "r1", "precision": "mixed_bfloat16"}
+    module = tf.saved_model.load(str(tmp_path / "model"))
+    graph = module.signatures["serving_default"].graph.as_graph_def()
+    nodes = [*graph.node, *(node for function in graph.library.function for node in function.node_def)]
+    kinds = {node.attr["T"].type for node in nodes if node.op == "Conv2D"}
+    assert kinds == {tf.float32.as_datatype_enum}
+    assert np.abs(predicted - ages).mean() == pytest.approx(record["validation_mae"], abs=0.05)

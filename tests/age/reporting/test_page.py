@@ -405,6 +405,7 @@ def hostile(generated, name, directory):
     verdict["stages"] = [{"name": name, "seconds": 1.0, "cached": False}]
     verdict["configuration"]["data"]["dir"] = name
     verdict["training"]["device"] = name
+    verdict["training"]["precision"] = name
     return verdict
 
 
