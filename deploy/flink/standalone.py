@@ -5,9 +5,8 @@
     python deploy/flink/standalone.py down
     python deploy/flink/standalone.py jars
 
-Five processes: a JobManager, two TaskManagers, Beam's job server, and a pool that starts Python workers. Flink and the pool listen
-on the loopback interface only. The job server (ports 8099, 8098) and, while a job runs, Beam's services in the TaskManagers listen
-on every interface, and whoever reaches them can run code as you: keep a firewall before a machine that others reach.
+Five processes: a JobManager, two TaskManagers, Beam's job server, and a pool that starts Python workers. All of them listen on the
+loopback interface alone, while jobs run too: who reaches one of them can run code as you. Beam has to be made to (`loopback.py`).
 
 Their jars, configuration, logs and process ids are in one directory (`runs/flink` unless `--directory` says otherwise). `up`
 starts what is not running, so that it also brings back a TaskManager that died; `down` stops what `up` started and nothing else;
@@ -31,6 +30,8 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable
+
+import loopback
 
 CHECKOUT = pathlib.Path(__file__).resolve().parents[2]
 HERE = pathlib.Path(__file__).resolve().parent
@@ -201,6 +202,10 @@ class Cluster:
         self.ports = {**PORTS, **(ports or {})}
 
     @property
+    def _loopback_jar(self) -> pathlib.Path:
+        return self.directory / "loopback.jar"
+
+    @property
     def names(self) -> list[str]:
         return ["jobmanager", *(f"taskmanager-{number + 1}" for number in range(TASK_MANAGERS)), "job-server", "worker-pool"]
 
@@ -226,7 +231,8 @@ class Cluster:
         if not missing:
             print(self.describe())
             return
-        commands = self._commands(java(), fetch_jars(self._jars))
+        found_java, jars = java(), fetch_jars(self._jars)
+        commands = self._commands(found_java, jars)
         listening = {"jobmanager": ("rest", "rpc"), "job-server": ("job", "artifact"), "worker-pool": ("worker",)}
         for name in missing:
             for port in listening.get(name, ()):
@@ -236,6 +242,10 @@ class Cluster:
             _FLINK.format(**self.ports, slots=SLOTS_EACH, directory=self.directory)
         )
         (self.directory / "logging.properties").write_text(_LOGGING)
+        try:
+            loopback.write_jar(jars, self._loopback_jar)
+        except loopback.UnknownClass as error:
+            raise Refused(f"Beam's servers would listen on every interface: {error} Nothing was started.") from error
         try:
             for name in missing:
                 self._start(name, commands[name])
@@ -248,9 +258,11 @@ class Cluster:
 
     def _commands(self, java_path: str, jars: pathlib.Path) -> dict[str, list[str]]:
         logging = f"-Djava.util.logging.config.file={self.directory}/logging.properties"
-        run = [java_path, logging, *_JAVA_OPTIONS, "-cp", f"{jars}/*"]
+        # What comes first on a class path counts.
+        run = [java_path, logging, *_JAVA_OPTIONS, "-cp", f"{self._loopback_jar}:{jars}/*"]
         # Beam's job server sends its class path to Flink with every job: what only the cluster needs is left out.
         sent = [str(jar) for jar in sorted(jars.glob("*.jar")) if not jar.name.startswith(_CLUSTER_ONLY)]
+        sent.insert(0, str(self._loopback_jar))
         flink = ["--configDir", str(self.directory)]
         task_manager = [*run, "-Xmx512m", "-XX:MaxDirectMemorySize=896m",
                         "org.apache.flink.runtime.taskexecutor.TaskManagerRunner", *flink]  # fmt: skip
@@ -261,7 +273,7 @@ class Cluster:
             **{name: task_manager for name in self.names if name.startswith("taskmanager")},
             "job-server": [
                 java_path, logging, *_JAVA_OPTIONS, "-cp", ":".join(sent), "-Xmx384m", "org.apache.beam.runners.flink.FlinkJobServerDriver",
-                f"--flink-master=localhost:{self.ports['rest']}", f"--job-port={self.ports['job']}",
+                f"--flink-master=localhost:{self.ports['rest']}", "--job-host=localhost", f"--job-port={self.ports['job']}",
                 f"--artifact-port={self.ports['artifact']}", "--expansion-port=-1",
                 f"--artifacts-dir={self.directory}/artifacts",
             ],

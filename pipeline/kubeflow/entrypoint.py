@@ -19,6 +19,7 @@ from typing import Any
 import yaml
 
 from age import storage
+from pipeline.beam import loopback
 from pipeline.kubeflow import gpu_check
 from pipeline.kubeflow.lease import Lease
 from pipeline.kubeflow.refusals import Refusals
@@ -298,6 +299,7 @@ def _execute(arguments: list[str], executor_input: dict[str, Any], inputs_spec: 
     from tfx.orchestration.kubeflow.v2.container import kubeflow_v2_entrypoint_utils, kubeflow_v2_run_executor
     from tfx.orchestration.portable import outputs_utils
 
+    loopback.listen_there_only(arguments)
     without_outputs_of_kubeflow(executor_input, known_types())
     position = _position(arguments, INVOCATION_FLAG)
     arguments = [*arguments[:position], json.dumps(executor_input), *arguments[position + 1 :]]

@@ -227,10 +227,12 @@ def _run_graph(
         from tfx.orchestration.portable import runtime_parameter_utils
 
         from pipeline import graph
+        from pipeline.beam import loopback
         from pipeline.local import metadata_store, step_launcher
 
         stages.ended()
         absl_logging.set_verbosity(absl_logging.INFO)
+        loopback.listen_there_only(configuration.beam_args())
         metadata_store.check(configuration.metadata_path)
         compiled = compiler.Compiler().compile(graph.build(configuration, inputs))
         # The metadata store then knows the run by the name that its report has.

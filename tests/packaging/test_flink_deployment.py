@@ -13,6 +13,7 @@ from pipeline import configuration
 CHECKOUT = pathlib.Path(__file__).resolve().parents[2]
 FLINK = CHECKOUT / "deploy" / "flink"
 sys.path.insert(0, str(FLINK))
+import loopback  # noqa: E402
 import standalone  # noqa: E402
 
 
@@ -132,3 +133,37 @@ def test_a_port_that_is_taken_is_said():
         port = server.getsockname()[1]
         with pytest.raises(standalone.Refused, match=f"Port {port} is taken by something else: .* --rest-port"):
             standalone._refuse_taken("rest", port)
+
+
+def class_file(*constants: bytes, code: bytes) -> bytes:
+    """A class file as far as its constants go, and what follows."""
+    return b"\xca\xfe\xba\xbe\0\0\0\x34" + (len(constants) + 1).to_bytes(2, "big") + b"".join(constants) + code
+
+
+def utf8(text: bytes) -> bytes:
+    return b"\x01" + len(text).to_bytes(2, "big") + text
+
+
+SERVER_CONSTANTS = (
+    utf8(b"forPort"), utf8(b"(I)LBuilder;"), b"\x0c\0\1\0\2", utf8(b"getPort"), utf8(b"()I"), b"\x0c\0\4\0\5",
+    b"\x0a\0\x63\0\3", b"\x0a\0\x63\0\6", b"\x05" + bytes(8),
+)  # fmt: skip
+CALL = b"\x2b\xb6\0\x08\xb8\0\x07\xb0"
+
+
+def test_a_server_is_given_its_address_where_it_was_given_the_port_alone():
+    # The long constant before takes two places.
+    content = class_file(*SERVER_CONSTANTS, code=b"before" + CALL + b"after").replace(b"\0\x0a", b"\0\x0b", 1)
+
+    changed = loopback.with_address(content)
+
+    assert changed[8:10] == b"\0\x0e"
+    assert changed.endswith(b"before\x2b\0\0\0\xb8\0\x07\xb0after")
+    added = utf8(b"forAddress") + utf8(b"(Ljava/net/SocketAddress;)LBuilder;") + b"\x0c\0\x0b\0\x0c"
+    assert b"\x0a\0\x63\0\x0d" in changed and added + b"before" in changed
+
+
+@pytest.mark.parametrize("code", [b"\x2b\xb8\0\x07\xb0", CALL + CALL])
+def test_a_class_of_another_kind_is_left_alone(code):
+    with pytest.raises(loopback.UnknownClass, match="and one was expected"):
+        loopback.with_address(class_file(*SERVER_CONSTANTS, code=code).replace(b"\0\x0a", b"\0\x0b", 1))
