@@ -6,6 +6,7 @@ import json
 import os
 from typing import Any
 
+from age import code_digest
 from age.dataset import fingerprint
 from age.model.settings import TrainerSettings
 from schemas import features
@@ -15,6 +16,9 @@ from schemas.verdict import RUN, Kind, Thresholds
 
 NO_FILE = ("imagenet", "none")
 """Values of `trainer.weights` that name no file."""
+
+_MODEL_CODE = ("age.dataset.ingestion", "age.model.training")
+"""The modules that make examples of photographs, and a model of examples."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,7 +117,7 @@ def recipe_digest(
     trainer: TrainerSettings,
     weights: str | None,
 ) -> str:
-    """Returns a hash over everything that the trained model depends on.
+    """Returns a hash over everything that the trained model depends on: the arguments, and the code and libraries at work here.
 
     Args:
         data_fingerprint: SHA-256 over labels and images.
@@ -128,5 +132,6 @@ def recipe_digest(
         "schema": schema_text,
         "trainer": trainer.model_dump(exclude={"weights"} if weights else None),
         "weights": weights,
+        "code": code_digest.of(*_MODEL_CODE),
     }
     return hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()

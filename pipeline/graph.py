@@ -7,6 +7,7 @@ from tfx.components.statistics_gen.component import StatisticsGen
 from tfx.dsl.components.base import base_node
 from tfx.orchestration import metadata, pipeline
 
+from age import code_digest
 from components.age_evaluator.component import AgeEvaluator
 from components.age_pusher.component import Pusher
 from components.age_schema_gen.component import AgeSchemaGen
@@ -40,7 +41,11 @@ def components(configuration: Configuration, inputs: GraphInputs) -> list[base_n
         limits=age_schema.limits(age_schema.parse(inputs.schema_text, "the age schema")),
     )
 
-    schema_gen = AgeSchemaGen(rejects=example_gen.outputs["rejects"], schema_text=inputs.schema_text)
+    schema_gen = AgeSchemaGen(
+        rejects=example_gen.outputs["rejects"],
+        schema_text=inputs.schema_text,
+        code=code_digest.of("components.age_schema_gen.component"),
+    )
 
     statistics_gen = StatisticsGen(examples=example_gen.outputs["examples"], schema=schema_gen.outputs["schema"])
 

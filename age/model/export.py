@@ -7,7 +7,7 @@ import keras
 import tensorflow as tf
 
 from age import image_decoding, storage
-from age.serving.serving_directory import EXTRA_ASSETS, PROVENANCE_FILE
+from age.serving.model_digest import EXTRA_ASSETS, PROVENANCE_FILE
 from schemas import features
 
 AGE_OUTPUT = "age"

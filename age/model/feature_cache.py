@@ -3,17 +3,26 @@
 What a network's frozen part makes of an image never changes, so computing it in every epoch is waste: on two cores it is
 the difference between hours and minutes. The cache is a NumPy file for each split, `[examples, views, height, width,
 channels]`, memory-mapped, so that it may be larger than memory: float16 features, or uint8 images when nothing is frozen.
-It is keyed by everything it depends on, so that a run with another learning rate or head finds it again.
+It is keyed by everything it depends on, this code and its libraries among it, so that a run with another learning rate or head finds
+it again.
+
+Several trainings may use one directory at once, also on a volume that several machines share. A file is written under a name of its
+own and appears under its key whole, or not at all where another process was first. Whoever reads or writes a file holds a lock on it
+(`flock`, which ends with its process), and only files that nobody holds are removed.
 """
 
+import contextlib
 import dataclasses
+import errno
+import fcntl
 import hashlib
 import json
 import os
 import shutil
+import tempfile
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, BinaryIO
 
 import keras
 import numpy as np
@@ -21,7 +30,7 @@ import numpy.typing as npt
 import tensorflow as tf
 from absl import logging
 
-from age import progress
+from age import code_digest, progress
 from age.model import augmentation, example_reading
 from age.model.settings import TrainerSettings
 from schemas.bad_input import BadInput
@@ -30,6 +39,8 @@ _COMPUTE_BATCH = 32
 _SPARE_BYTES = 512 * 2**20
 _FORMAT = 2
 _KEPT_CACHES = 4
+_UNFINISHED = ".unfinished"
+_CODE = ("age.model.feature_cache", "age.model.network")
 _SECONDS_BETWEEN_LINES = 30
 
 
@@ -61,17 +72,20 @@ class CachedSplit:
         ages: float32 `[n]`, years.
         computed: whether they were computed now (False: found).
         seconds: what that took.
+        held: keeps the file from being removed; None where nobody would.
     """
 
     features: Features
     ages: npt.NDArray[np.float32]
     computed: bool
     seconds: float
+    held: "Hold | None" = None
 
 
 def _key(stem_digest: str, settings: TrainerSettings, views: int, labels: example_reading.Labels) -> str:
     what = {
         "format": _FORMAT,
+        "code": code_digest.of(*_CODE),
         "stem": stem_digest,
         "image_size": settings.image_size,
         "views": views,
@@ -94,15 +108,89 @@ def _require_space(directory: str, needed: int) -> None:
 
 
 def _forget_old_caches(directory: str, keep: Sequence[str]) -> None:
-    """Removes all but the most recently used caches, and what an interrupted run left behind."""
+    """Removes all but the most recently used caches, and what an interrupted run left behind; nothing that somebody holds."""
     for name in os.listdir(directory):
-        if name.endswith(".unfinished"):
-            os.remove(os.path.join(directory, name))
+        if name.endswith(_UNFINISHED):
+            _remove_unless_held(os.path.join(directory, name))
     files = [os.path.join(directory, name) for name in os.listdir(directory) if name.endswith(".npy")]
-    by_age = sorted((path for path in files if path not in keep), key=os.path.getmtime, reverse=True)
-    for path in by_age[_KEPT_CACHES - len(keep) :]:
-        logging.info("Removing the features in %s, which %d newer ones replaced.", path, _KEPT_CACHES)
-        os.remove(path)
+    by_age = sorted((path for path in files if path not in keep), key=_used_at, reverse=True)
+    for path in by_age[max(0, _KEPT_CACHES - len(keep)) :]:
+        if _remove_unless_held(path):
+            logging.info("Removed the features in %s, which %d newer ones replaced.", path, _KEPT_CACHES)
+
+
+def _used_at(path: str) -> float:
+    with contextlib.suppress(FileNotFoundError):
+        return os.path.getmtime(path)
+    return 0.0
+
+
+def _remove_unless_held(path: str) -> bool:
+    with contextlib.suppress(FileNotFoundError), open(path, "r+b") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            # Held, or on a file system without locks, where nobody can tell.
+            return False
+        if _is_still(file, path):
+            os.remove(path)
+            return True
+    return False
+
+
+def _is_still(file: BinaryIO, path: str) -> bool:
+    """Whether an open file is the one of that name, and was not removed before it was locked."""
+    with contextlib.suppress(FileNotFoundError):
+        return os.path.samestat(os.fstat(file.fileno()), os.stat(path))
+    return False
+
+
+class Hold:
+    """A lock on a file against its removal, which lasts until it is closed or nobody has it any more."""
+
+    def __init__(self, file: BinaryIO):
+        self._file = file
+
+    def close(self) -> None:
+        self._file.close()
+
+    def __del__(self) -> None:
+        self.close()
+
+
+def _hold(path: str) -> Hold | None:
+    """Locks a file against removal; None where there is none, or it was removed meanwhile."""
+    try:
+        file = open(path, "rb")  # noqa: SIM115  held while the features are used
+    except FileNotFoundError:
+        return None
+    _lock(file, fcntl.LOCK_SH)
+    if not _is_still(file, path):
+        file.close()
+        return None
+    return Hold(file)
+
+
+def _lock(file: BinaryIO, kind: int) -> None:
+    # A file system without locks lets nobody remove anything either.
+    with contextlib.suppress(OSError):
+        fcntl.flock(file, kind)
+
+
+def _publish(unfinished: str, path: str) -> None:
+    """Gives a finished file its name, unless another process was first; never replaces one that may be read."""
+    try:
+        os.link(unfinished, path)
+    except FileExistsError:
+        pass
+    except OSError as error:
+        if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK):
+            raise
+        # No hard links there. Two that finish in the same moment have computed the same.
+        if not os.path.exists(path):
+            os.rename(unfinished, path)
+            return
+    os.remove(unfinished)
 
 
 class _Progress:
@@ -148,13 +236,25 @@ def _array(stem: keras.Model | None, settings: TrainerSettings, source: Source) 
 
 
 def _compute(path: str, stem: keras.Model | None, settings: TrainerSettings, source: Source) -> None:
+    handle, unfinished = tempfile.mkstemp(_UNFINISHED, f"{os.path.basename(path)}.", os.path.dirname(path))
+    with open(handle, "r+b") as held:
+        _lock(held, fcntl.LOCK_EX)
+        try:
+            _fill(unfinished, stem, settings, source)
+            _publish(unfinished, path)
+        except BaseException:
+            with contextlib.suppress(FileNotFoundError):
+                os.remove(unfinished)
+            raise
+
+
+def _fill(path: str, stem: keras.Model | None, settings: TrainerSettings, source: Source) -> None:
     wanted, labels, views = _array(stem, settings, source), source.labels, source.views
     logging.info("Computing %d view(s) of %d images once: %.2f GB in %s", views, len(labels), wanted.nbytes / 1e9, path)
 
     random_views = augmentation.augmenter(settings.augmentation, settings.seed)
     forward = None if stem is None else tf.function(lambda images: tf.cast(stem(images, training=False), tf.float16))
-    unfinished = f"{path}.{os.getpid()}.unfinished"
-    array = np.lib.format.open_memmap(unfinished, mode="w+", dtype=wanted.dtype, shape=wanted.shape)
+    array = np.lib.format.open_memmap(path, mode="w+", dtype=wanted.dtype, shape=wanted.shape)
     done, progress_line = 0, _Progress(_doing(stem, views, wanted.nbytes), len(labels))
     for images in example_reading.decoded_images(source.file_patterns, settings.image_size, _COMPUTE_BATCH):
         ranks = labels.rank[done : done + len(images)]
@@ -167,7 +267,6 @@ def _compute(path: str, stem: keras.Model | None, settings: TrainerSettings, sou
         done += len(images)
         progress_line.update(done)
     array.flush()
-    os.replace(unfinished, path)
 
 
 def cached_splits(
@@ -191,16 +290,19 @@ def cached_splits(
     """
     os.makedirs(directory, exist_ok=True)
     paths = [os.path.join(directory, f"{_key(stem_digest, settings, source.views, source.labels)}.npy") for source in sources]
+    held = {path: file for path in paths if (file := _hold(path))}
     _forget_old_caches(directory, keep=paths)
-    missing = {path: source for path, source in zip(paths, sources) if not os.path.exists(path)}
+    missing = {path: source for path, source in zip(paths, sources) if path not in held}
     if missing:
         _require_space(directory, sum(_array(stem, settings, source).nbytes for source in missing.values()))
     splits = []
     for path, source in zip(paths, sources):
         started = time.monotonic()
-        if path in missing:
+        while path not in held:
             _compute(path, stem, settings, source)
-        else:
+            if file := _hold(path):
+                held[path] = file
+        with contextlib.suppress(PermissionError):
             os.utime(path)
         splits.append(
             CachedSplit(
@@ -208,6 +310,7 @@ def cached_splits(
                 ages=source.labels.ages,
                 computed=path in missing,
                 seconds=time.monotonic() - started,
+                held=held[path],
             )
         )
     return splits

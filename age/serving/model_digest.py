@@ -5,6 +5,7 @@ import hashlib
 from age import storage
 
 EXTRA_ASSETS = "assets.extra"
+PROVENANCE_FILE = "provenance.json"
 """The folder of a SavedModel for what is not the model: provenance, model card, warm-up requests."""
 
 MODEL_FILE = "saved_model.pb"

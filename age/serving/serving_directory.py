@@ -23,12 +23,11 @@ from collections.abc import Callable, Iterator
 
 from age import storage
 from age.serving import directory_lock, history
-from age.serving.model_digest import EXTRA_ASSETS, MODEL_FILE, content_digest, is_model
+from age.serving.model_digest import EXTRA_ASSETS, MODEL_FILE, PROVENANCE_FILE, content_digest, is_model
 from schemas.bad_input import BadInput
 
 __all__ = ["EXTRA_ASSETS", "PROVENANCE_FILE", "Champion", "ServedModel", "ServingDirectory", "served_models"]
 
-PROVENANCE_FILE = "provenance.json"
 OWN_FOLDER = ".age-pipeline"
 
 _LARGEST_VERSION = 2**63 - 1

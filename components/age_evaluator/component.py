@@ -3,9 +3,12 @@
 from tfx.dsl.components.base import base_beam_component, executor_spec
 from tfx.types import channel, component_spec, standard_artifacts
 
+from age import code_digest
 from age.evaluation.settings import EvaluatorSettings
 from components.age_evaluator import executor
 from components.artifacts import Metrics
+
+_LIBRARIES = (*code_digest.LIBRARIES, "tensorflow-model-analysis")
 
 
 class AgeEvaluatorSpec(component_spec.ComponentSpec):
@@ -19,6 +22,7 @@ class AgeEvaluatorSpec(component_spec.ComponentSpec):
         "serving_dir": component_spec.ExecutionParameter(type=str),
         "champion_version": component_spec.ExecutionParameter(type=int),
         "champion_digest": component_spec.ExecutionParameter(type=str),
+        "code": component_spec.ExecutionParameter(type=str),
     }
     INPUTS = {
         "examples": component_spec.ChannelParameter(type=standard_artifacts.Examples),
@@ -44,7 +48,8 @@ class AgeEvaluator(base_beam_component.BaseBeamComponent):
     parameters, slices follow the attribute columns that the data have, and the baseline is a version in the serving directory.
 
     Outputs:
-        evaluation: `ModelEvaluation`, TFMA's metrics by slice and validation result.
+        evaluation: `ModelEvaluation`, TFMA's metrics by slice and validation result; beside them what each photograph was
+            taken for, how the champion compares, and what the evidence says of each slice.
         blessing: `ModelBlessing`.
         metrics: `Metrics`, the same metrics as properties: `mae`, `bias`, `within_5_years`, and those of the slices under
             names such as `mae gender=female`.
@@ -85,11 +90,12 @@ class AgeEvaluator(base_beam_component.BaseBeamComponent):
                 serving_dir=serving_dir,
                 champion_version=champion_version,
                 champion_digest=champion_digest,
+                code=code_digest.of(executor.__name__, libraries=_LIBRARIES),
                 max_mae=settings.max_mae if max_mae is None else max_mae,
                 min_examples=settings.min_examples,
                 max_regression=settings.max_regression,
                 slicing=settings.model_dump_json(
-                    include={"slice_attributes", "max_slice_values", "min_slice_examples", "slice_ceilings"}
+                    include={"slice_attributes", "max_slice_values", "min_slice_examples", "max_slice_mae", "slice_ceilings"}
                 ),
                 evaluation=channel.Channel(type=standard_artifacts.ModelEvaluation),
                 blessing=channel.Channel(type=standard_artifacts.ModelBlessing),

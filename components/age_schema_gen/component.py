@@ -17,11 +17,14 @@ from schemas import age_schema
 def AgeSchemaGen(
     rejects: InputArtifact[Rejects],
     schema_text: Parameter[str],
+    code: Parameter[str],
     schema: OutputArtifact[standard_artifacts.Schema],
 ):
     """Publishes the age schema with an entry for every attribute column of the examples, as `schema.pbtxt`.
 
-        schema_gen = AgeSchemaGen(rejects=example_gen.outputs["rejects"], schema_text=DEFAULT_SCHEMA.read_text())
+        schema_gen = AgeSchemaGen(
+            rejects=example_gen.outputs["rejects"], schema_text=DEFAULT_SCHEMA.read_text(), code=code_digest.of(__name__)
+        )
 
     It asks for the rejects because the counts beside them name the columns: asking for the examples would, on Kubeflow, copy
     all of them to where the step runs.
@@ -32,6 +35,7 @@ def AgeSchemaGen(
     Args:
         rejects: what FaceExampleGen rejected and counted.
         schema_text: the curated schema in protobuf text form.
+        code: digest of this code, for the cache.
         schema: the output.
     """
     attributes = data_facts.read_attribute_names(rejects.uri)

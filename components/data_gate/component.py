@@ -3,6 +3,7 @@
 from tfx.dsl.components.base import base_component, executor_spec
 from tfx.types import channel, component_spec, standard_artifacts
 
+from age import code_digest
 from components.artifacts import GateReport, Rejects
 from components.data_gate import executor
 
@@ -15,6 +16,7 @@ class DataGateSpec(component_spec.ComponentSpec):
         "report_dir": component_spec.ExecutionParameter(type=str),
         "run_description": component_spec.ExecutionParameter(type=str),
         "run_id": component_spec.ExecutionParameter(type=str),
+        "code": component_spec.ExecutionParameter(type=str),
     }
     INPUTS = {
         "rejects": component_spec.ChannelParameter(type=Rejects),
@@ -73,6 +75,7 @@ class DataGate(base_component.BaseComponent):
                 report_dir=report_dir,
                 run_description=run_description,
                 run_id=run_id,
+                code=code_digest.of(executor.__name__),
                 gate_report=channel.Channel(type=GateReport),
             )
         )

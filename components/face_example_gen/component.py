@@ -5,6 +5,7 @@ import json
 from tfx.dsl.components.base import base_beam_component, executor_spec
 from tfx.types import channel, component_spec, standard_artifacts
 
+from age import code_digest
 from components.artifacts import Rejects
 from components.face_example_gen import executor
 from schemas.age_schema import Limits
@@ -18,6 +19,7 @@ class FaceExampleGenSpec(component_spec.ComponentSpec):
         "data_fingerprint": component_spec.ExecutionParameter(type=str),
         "splits": component_spec.ExecutionParameter(type=str),
         "limits": component_spec.ExecutionParameter(type=str),
+        "code": component_spec.ExecutionParameter(type=str),
     }
     INPUTS = {}
     OUTPUTS = {
@@ -53,6 +55,7 @@ class FaceExampleGen(base_beam_component.BaseBeamComponent):
                 data_fingerprint=data_fingerprint,
                 splits=json.dumps(splits),
                 limits=json.dumps(vars(limits)),
+                code=code_digest.of(executor.__name__),
                 examples=channel.Channel(type=standard_artifacts.Examples),
                 rejects=channel.Channel(type=Rejects),
             )

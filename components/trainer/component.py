@@ -3,6 +3,7 @@
 from tfx.dsl.components.base import base_component, executor_spec
 from tfx.types import channel, component_spec, standard_artifacts
 
+from age import code_digest
 from age.model.settings import TrainerSettings
 from components.trainer import executor
 
@@ -20,6 +21,7 @@ class AgeTrainerSpec(component_spec.ComponentSpec):
         "data_fingerprint": _TEXT,
         "weights_digest": _TEXT,
         "recipe": _TEXT,
+        "code": _TEXT,
     }
     INPUTS = {"examples": component_spec.ChannelParameter(type=standard_artifacts.Examples)}
     OUTPUTS = {
@@ -75,6 +77,7 @@ class Trainer(base_component.BaseComponent):
                 data_fingerprint=data_fingerprint,
                 weights_digest=weights_digest,
                 recipe=recipe,
+                code=code_digest.of(executor.__name__, executor.TRAINING),
                 model=channel.Channel(type=standard_artifacts.Model),
                 model_run=channel.Channel(type=standard_artifacts.ModelRun),
             )

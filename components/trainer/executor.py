@@ -10,7 +10,8 @@ from age.model.settings import TrainerInputs, TrainerSettings
 from components import run_parameters
 from schemas import features
 
-RUN_FUNCTION = "age.model.training.run_fn"
+TRAINING = "age.model.training"
+RUN_FUNCTION = f"{TRAINING}.run_fn"
 
 
 class Executor(tfx_trainer.GenericExecutor):

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TextIO
 
-from age import progress, storage
+from age import code_digest, progress, storage
 from components.run_start import beam_check
 from pipeline import graph_inputs
 from pipeline.configuration import Configuration
@@ -199,6 +199,7 @@ def _run(configuration: Configuration, kind: Kind, say: Say, display: run_displa
         data_dir = _data_dir(configuration, display.say)
         configuration = configuration.model_copy(update={"data": configuration.data.model_copy(update={"dir": data_dir})})
         run_id = _new_run_id(configuration.workdir)
+        code_digest.remember_in(os.path.join(configuration.workdir, "code_digests.json"))
         inputs = graph_inputs.resolve(configuration, run_id, kind)
         log_path = _log_path(configuration.workdir, run_id)
         display.say(f"Run {run_id} on {data_dir}\nLog: {log_path}")

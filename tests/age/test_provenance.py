@@ -36,6 +36,15 @@ def test_recipe_changes_with_what_the_model_depends_on_and_thresholds_are_none_o
     assert provenance.resolve(configured(data), SCHEMA + "\n", None).recipe != recipe()
 
 
+def test_recipe_changes_with_the_code_that_makes_the_model(data, monkeypatch):
+    before = provenance.resolve(configured(data), SCHEMA, None).recipe
+    digests = {("age.dataset.ingestion", "age.model.training"): "other code"}
+
+    monkeypatch.setattr(provenance.code_digest, "of", lambda *modules: digests[modules])
+
+    assert provenance.resolve(configured(data), SCHEMA, None).recipe != before
+
+
 def test_weights_go_in_by_content_and_a_look_at_the_data_needs_none(data, tmp_path):
     weights = tmp_path / "weights.h5"
     missing = configured(data, f"trainer.weights={weights}")
@@ -57,6 +66,7 @@ def test_description_says_what_the_report_repeats(data):
         "max_mae": 8.0,
         "max_regression": 0.25,
         "min_examples": 100,
+        "max_slice_mae": 1.5,
         "slice_ceilings": {},
     }
     assert description.configuration == configured(data)

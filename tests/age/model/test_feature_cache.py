@@ -1,6 +1,13 @@
 """What frozen layers make of an image is computed once."""
 
+import concurrent.futures
 import dataclasses
+import errno
+import os
+import shutil
+import subprocess
+import sys
+import time
 from types import SimpleNamespace
 
 import keras
@@ -99,6 +106,109 @@ def test_what_an_interrupted_run_left_is_removed_and_old_caches_go(net, validati
     names = [path.name for path in tmp_path.iterdir()]
     assert not any(name.endswith(".unfinished") for name in names)
     assert len(names) == 4
+
+
+def test_other_code_makes_new_features(net, validation_files, tmp_path, monkeypatch):
+    cached(net, tmp_path, validation_files)
+    assert not cached(net, tmp_path, validation_files).computed
+
+    monkeypatch.setattr(feature_cache, "_CODE", (*feature_cache._CODE, "age.model.export"))
+
+    assert cached(net, tmp_path, validation_files).computed
+
+
+HOLDER = """
+import fcntl, sys, time
+with open(sys.argv[1], "r+b") as file:
+    fcntl.flock(file, fcntl.LOCK_SH if sys.argv[1].endswith(".npy") else fcntl.LOCK_EX)
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.mark.parametrize("name", ["old0.npy", "abc.npy.x1.unfinished"])
+def test_what_another_process_reads_or_writes_is_not_removed(net, validation_files, tmp_path, name):
+    for number in range(6):
+        (tmp_path / f"old{number}.npy").write_bytes(b"old")
+        os.utime(tmp_path / f"old{number}.npy", (number, number))
+    (tmp_path / "abc.npy.x1.unfinished").write_bytes(b"half")
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(tmp_path / name)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    try:
+        assert holder.stdout.readline() == b"held\n"
+        cached(net, tmp_path, validation_files)
+        held = {path.name for path in tmp_path.iterdir()}
+    finally:
+        holder.communicate()
+
+    cached(net, tmp_path, validation_files)
+
+    assert name in held and not (tmp_path / name).exists()
+
+
+def test_what_this_process_reads_is_not_removed_until_it_lets_go(net, validation_files, tmp_path):
+    split = cached(net, tmp_path, validation_files)
+    (path,) = tmp_path.iterdir()
+    os.utime(path, (0, 0))
+
+    for number in range(6):
+        (tmp_path / f"new{number}.npy").write_bytes(b"new")
+    feature_cache._forget_old_caches(str(tmp_path), keep=[])
+    assert path.exists() and split.features[0].any()
+
+    split.held.close()
+    feature_cache._forget_old_caches(str(tmp_path), keep=[])
+    assert not path.exists()
+
+
+def test_what_another_process_finished_first_is_taken_and_not_replaced(net, validation_files, tmp_path, monkeypatch):
+    theirs = cached(net, tmp_path / "theirs", validation_files)
+    (finished,) = (tmp_path / "theirs").iterdir()
+    fill = feature_cache._fill
+
+    def overtaken(path, *arguments):
+        fill(path, *arguments)
+        shutil.copy(finished, tmp_path / "ours" / finished.name)
+        inodes.append((tmp_path / "ours" / finished.name).stat().st_ino)
+
+    inodes = []
+    monkeypatch.setattr(feature_cache, "_fill", overtaken)
+    ours = cached(net, tmp_path / "ours", validation_files)
+
+    (path,) = (tmp_path / "ours").iterdir()
+    assert [path.stat().st_ino] == inodes
+    np.testing.assert_array_equal(ours.features, theirs.features)
+
+
+def test_trainings_at_once_find_whole_files_whatever_the_others_compute_and_remove(net, validation_files, tmp_path):
+    seeds = range(5)  # more than are kept
+
+    def features(directory, seed):
+        split = cached(net, directory, validation_files, SETTINGS.model_copy(update={"seed": seed}))
+        time.sleep(0.05)
+        return np.array(split.features)
+
+    alone = [features(tmp_path / "alone", seed) for seed in seeds]
+    orders = [np.random.default_rng(number).permutation(seeds) for number in range(3)]
+    with concurrent.futures.ThreadPoolExecutor(len(orders)) as trainings:
+        together = list(trainings.map(lambda order: [features(tmp_path / "shared", int(seed)) for seed in order], orders))
+
+    for order, found in zip(orders, together):
+        for seed, one in zip(order, found):
+            np.testing.assert_array_equal(one, alone[seed])
+    assert not [path for path in (tmp_path / "shared").iterdir() if path.suffix != ".npy"]
+
+
+def test_without_hard_links_a_finished_file_gets_its_name_all_the_same(net, validation_files, tmp_path, monkeypatch):
+    def refuse(source, target):
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(feature_cache.os, "link", refuse)
+
+    assert cached(net, tmp_path, validation_files).computed
+    assert [path.suffix for path in tmp_path.iterdir()] == [".npy"]
+    assert not cached(net, tmp_path, validation_files).computed
 
 
 def test_full_disk_is_said_for_all_splits_together_before_anything_is_computed(net, train_files, tmp_path, monkeypatch):
