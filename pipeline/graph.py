@@ -120,7 +120,6 @@ def components(configuration: Configuration, inputs: GraphInputs) -> list[base_n
         report_dir=reports,
         run_id=inputs.run_id,
         run_description=inputs.run_description,
-        min_slice_examples=configuration.evaluator.min_slice_examples,
         champion_version=champion_version,
     )
 

@@ -16,12 +16,18 @@ from typing import Annotated, Any, Literal
 import pydantic
 from pydantic import Field
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Goes up when a key changes its meaning or goes away; further keys do not raise it."""
 
 BLESSING_FILE = "blessing.json"
 REPORTS_DIR = "reports"
 """The folder of a workdir in which every run leaves one of its name."""
+
+Evidence = Literal["adequate", "not_enough", "bad"]
+"""What the test photographs say of a group: that the model serves it, too little, or that it does not."""
+ADEQUATE: Evidence = "adequate"
+NOT_ENOUGH: Evidence = "not_enough"
+BAD: Evidence = "bad"
 
 Kind = Literal["run", "explore"]
 RUN: Kind = "run"
@@ -97,12 +103,42 @@ class Difference(Part):
 class Slice(Metrics):
     """What was measured on the photographs with one value of an attribute, or of one decade of age."""
 
-    model_config = pydantic.ConfigDict(json_schema_extra=_may_be_absent(["mae_interval", "difference"]))
+    model_config = pydantic.ConfigDict(json_schema_extra=_may_be_absent(["mae_interval", "difference", "evidence", "ceiling"]))
 
     feature: str = Field(description="The attribute column, or `age_decade`.")
     value: str = Field(description="Its value, such as `female` or `20-29`; empty where the labels have a blank.")
     small: bool = Field(False, description="Whether it has too few photographs to be judged (evaluator.min_slice_examples).")
     difference: Difference | None = Field(None, description="From the champion; absent where there is none.")
+    evidence: Evidence | None = Field(
+        None,
+        description="`adequate`: photographs enough, and the interval of the MAE at most at its ceiling; `bad`: the interval above "
+        "it; `not_enough`: neither can be said. Absent in verdicts of earlier versions.",
+    )
+    ceiling: float | None = Field(None, description="Largest MAE that this slice may have, years; null for none.")
+
+
+class Group(Part):
+    """People of whom the evidence says one thing: neighbouring decades of age, or those with one value of an attribute."""
+
+    attribute: str | None = Field(description="The attribute column; null for a range of ages.")
+    value: str | None = Field(description="Its value, empty where the labels have a blank; null for a range of ages.")
+    lowest_age: int | None = Field(description="First age of the range, years; null for an attribute.")
+    highest_age: int | None = Field(description="Last age of the range, years; null for an attribute and for `and over`.")
+    evidence: Evidence = Field(description="As in `slices`; ages without any photograph are `not_enough`.")
+    example_count: int = Field(description="Number of test photographs.")
+    mae: Measured = Field(description="Mean absolute error, years.")
+    bias: Measured = Field(description="Mean of predicted minus real age, years.")
+
+
+class ConstantBaseline(Part):
+    """What always giving the same answer comes to on the test split."""
+
+    answer: Literal["median", "mean"] = Field(
+        description="The constant: the median of the training ages, which no other constant's MAE is below on these; the mean in "
+        "verdicts of earlier versions."
+    )
+    age: Measured = Field(None, description="The constant, years; null in verdicts of earlier versions.")
+    mae: Measured = Field(description="Its MAE, years.")
 
 
 class Champion(Part):
@@ -125,7 +161,12 @@ class Thresholds(Part):
         None, description="By how much the MAE may be above that of the model being served, years."
     )
     min_examples: int | None = Field(None, description="Fewest photographs that the test split must have.")
-    slice_ceilings: dict[str, float] = Field({}, description="Largest MAE, years, by slice, such as `gender=female`.")
+    max_slice_mae: float | None = Field(
+        None, description="Largest MAE of every slice with enough photographs, as a multiple of `max_mae`; null for none."
+    )
+    slice_ceilings: dict[str, float] = Field(
+        {}, description="Largest MAE, years, by slice, such as `gender=female`, in place of the multiple."
+    )
 
 
 class Histogram(Part):
@@ -287,11 +328,14 @@ class Verdict(Part):
     )
     thresholds: Thresholds = Field(Thresholds(), description="What the model had to reach.")
     metrics: Metrics | None = Field(None, description="Measured on the whole test split; null when there is no model.")
-    mean_age_mae: Measured = Field(
-        None, description="MAE on the test split of always answering the mean age of the training split, years."
+    constant_baseline: ConstantBaseline | None = Field(
+        None, description="What always giving one answer comes to on the test split; null when there is no model."
     )
     champion: Champion | None = Field(None, description="Null when nothing was being served.")
     slices: list[Slice] = Field([], description="Metrics by attribute value and decade of age.")
+    groups: list[Group] = Field(
+        [], description="For whom the model may serve, and for whom not: all ages in ranges, then attribute values."
+    )
     weakest_slices: list[str] = Field(
         [], description="Sentences about slices, not small, whose MAE is clearly above the whole, worst first."
     )
@@ -304,6 +348,14 @@ class Verdict(Part):
     configuration: dict[str, Any] | None = Field(None, description="The run's configuration in full.")
     versions: dict[str, str] = Field({}, description="Versions of the libraries.")
     created: str | None = Field(None, description="When the verdict was written, ISO 8601 in UTC.")
+
+    @pydantic.model_validator(mode="before")
+    @classmethod
+    def _mean_age_of_earlier_versions(cls, content: Any) -> Any:
+        if not isinstance(content, dict) or "mean_age_mae" not in content:
+            return content
+        mae = content["mean_age_mae"]
+        return {"constant_baseline": None if mae is None else {"answer": "mean", "mae": mae}, **content}
 
     @classmethod
     def from_json(cls, text: str | bytes) -> "Verdict":

@@ -5,7 +5,7 @@ import dataclasses
 import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.proto import metrics_for_slice_pb2, validation_result_pb2
 
-from age.evaluation import age_metrics, comparison_file
+from age.evaluation import age_metrics, comparison_file, judged_slices_file
 from schemas import features
 from schemas.verdict import Difference, Metrics, Slice
 
@@ -31,7 +31,7 @@ class EvaluationResult:
         metrics: of the candidate.
         champion_metrics: of the baseline, or None.
         difference: of the candidate from the baseline, or None.
-        slices: of the candidate, not yet judged as small or not.
+        slices: of the candidate; what the evidence says of each, once that was judged.
         validation_ok: whether every threshold was met.
         reasons: a sentence for each one that was not.
     """
@@ -113,9 +113,11 @@ def _measured(evaluation_dir: str) -> tuple[dict[_Where, dict[str, float]], dict
 
 
 def read(evaluation_dir: str) -> EvaluationResult:
-    """Reads the evaluation that TFMA wrote into `evaluation_dir`, and the comparison with the champion beside it."""
+    """Reads the evaluation that TFMA wrote into `evaluation_dir`, and what was made of it and lies beside it."""
     by_slice, of_baseline = _measured(evaluation_dir)
     compared = comparison_file.read(evaluation_dir)
+    judged = judged_slices_file.read(evaluation_dir)
+    own_reasons = [*(judged.reasons if judged else []), *(compared.reasons if compared else [])]
     validation = tfma.load_validation_result(evaluation_dir)
     reasons: list[str] = []
     for per_slice in validation.metric_validations_per_slice:
@@ -146,7 +148,7 @@ def read(evaluation_dir: str) -> EvaluationResult:
         metrics=Metrics.model_validate(by_slice[None]),
         champion_metrics=Metrics.model_validate(of_baseline) if of_baseline else None,
         difference=compared.whole if compared else None,
-        slices=sorted(slices, key=_slice_order),
-        validation_ok=validation.validation_ok and not (compared and compared.reasons),
-        reasons=[*reasons, *(compared.reasons if compared else [])],
+        slices=judged.slices if judged else sorted(slices, key=_slice_order),
+        validation_ok=validation.validation_ok and not own_reasons,
+        reasons=[*reasons, *own_reasons],
     )

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from age.evaluation.predictions_file import PredictionColumns
 from schemas import features
-from schemas.verdict import Interval, Slice
+from schemas.verdict import ConstantBaseline, Interval, Slice
 
 CONFIDENCE = 0.95
 RESAMPLES = 2000
@@ -66,11 +66,19 @@ def _resampled_means(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]
     return np.concatenate(means)
 
 
-def mean_age_mae(predictions: PredictionColumns, mean_training_age: float | None) -> float | None:
-    """Returns the MAE, years, of answering every photograph with the mean age of the training split."""
-    if not len(predictions.real_age) or mean_training_age is None:
+def constant_baseline(predictions: PredictionColumns, median_training_age: float | None) -> ConstantBaseline | None:
+    """Returns what always answering the median of the training ages comes to.
+
+    The median is the constant with the least mean absolute error: what a model must beat to have learnt anything from the picture.
+
+    Args:
+        predictions: of the test photographs.
+        median_training_age: years; None where there is none.
+    """
+    if not len(predictions.real_age) or median_training_age is None:
         return None
-    return float(np.abs(predictions.real_age - mean_training_age).mean())
+    mae = float(np.abs(predictions.real_age - median_training_age).mean())
+    return ConstantBaseline(answer="median", age=median_training_age, mae=mae)
 
 
 class SliceErrors:
@@ -91,16 +99,6 @@ class SliceErrors:
         return self.errors[codes == values.index(value)] if value in values else self.errors[:0]
 
 
-def judged(slices: list[Slice], errors: SliceErrors, min_examples: int) -> list[Slice]:
-    """Returns the slices, those with fewer photographs than `min_examples` marked as small, the others with an interval."""
-    found = []
-    for entry in slices:
-        small = entry.example_count is None or entry.example_count < min_examples
-        interval = {} if small else {"mae_interval": mae_interval(errors.of(entry.feature, entry.value))}
-        found.append(entry.model_copy(update={"small": small, **interval}))
-    return found
-
-
 def _named(feature: str, value: str) -> str:
     if feature == features.AGE_DECADE:
         return f"Ages {value}"
@@ -113,7 +111,7 @@ def weakest_slices(slices: list[Slice], mae: float | None) -> list[str]:
     Clearly means that the slice's whole confidence interval lies above the MAE of all test photographs.
 
     Args:
-        slices: from `judged`.
+        slices: from `evidence.judged`.
         mae: of all test photographs, years.
     """
     if mae is None:

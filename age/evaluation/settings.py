@@ -16,9 +16,12 @@ class EvaluatorSettings(pydantic.BaseModel):
         max_regression: by how many years the MAE may be worse than that of the model being served.
         slice_attributes: attribute columns to slice by; null takes every column.
         max_slice_values: an attribute with more different values than this is not sliced by (it is said in the log).
-        min_slice_examples: a slice with fewer examples is marked as small in the report.
-        slice_ceilings: largest MAE in years for slices such as `gender=female` or `age_decade=20-29`; a named slice that
-            the test split does not have counts as failed.
+        min_slice_examples: a slice with fewer examples is small: the evidence for it is not enough, and `max_slice_mae` does not
+            refuse the model for it.
+        max_slice_mae: largest MAE of every slice that is not small, as a multiple of `max_mae`; refused is what is clearly above,
+            with the whole 95 % interval. null refuses nothing.
+        slice_ceilings: largest MAE in years for slices such as `gender=female` or `age_decade=20-29`, in place of
+            `max_slice_mae`; a named slice that the test split does not have counts as failed.
     """
 
     model_config = pydantic.ConfigDict(extra="forbid")
@@ -29,6 +32,7 @@ class EvaluatorSettings(pydantic.BaseModel):
     slice_attributes: list[str] | None = None
     max_slice_values: int = pydantic.Field(30, ge=1)
     min_slice_examples: int = pydantic.Field(30, ge=1)
+    max_slice_mae: float | None = pydantic.Field(1.5, gt=0)
     slice_ceilings: dict[str, pydantic.PositiveFloat] = {}
 
     @pydantic.field_validator("slice_ceilings")
@@ -38,3 +42,10 @@ class EvaluatorSettings(pydantic.BaseModel):
             if not _SLICE.fullmatch(name):
                 raise ValueError(f"{name!r} names no slice; expected 'column=value', such as 'gender=female'")
         return ceilings
+
+    def ceiling(self, feature: str, value: str) -> float | None:
+        """Returns the largest MAE, years, that a slice may have; None for none."""
+        named = self.slice_ceilings.get(f"{feature}={value}")
+        if named is not None or self.max_slice_mae is None:
+            return named
+        return self.max_slice_mae * self.max_mae

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from age.reporting import error_curves, svg
 from age.untrusted_text import harmless
 from schemas import features
-from schemas.verdict import Histogram, Interval, Metrics, Slice
+from schemas.verdict import ConstantBaseline, Histogram, Interval, Metrics, Slice
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -40,23 +40,23 @@ def mae_in_context(
     interval: Interval | None,
     max_mae: float | None,
     champion: tuple[int, float] | None,
-    mean_age_mae: float | None,
+    baseline: ConstantBaseline | None,
 ) -> str:
-    """Draws the MAE with its interval against what is allowed, the champion's, and that of always saying the mean age.
+    """Draws the MAE with its interval against what is allowed, the champion's, and that of always saying one age.
 
     Args:
         mae: of the candidate, years.
         interval: its confidence interval.
         max_mae: the largest that is allowed, years.
         champion: version and MAE.
-        mean_age_mae: of always saying the mean age, years.
+        baseline: of always saying one age.
     """
     rows = [("this model", mae, interval)]
     if champion:
         version, mae_of_champion = champion
         rows.append((f"version {version}, served", mae_of_champion, None))
-    if mean_age_mae is not None:
-        rows.append(("always the mean age", mean_age_mae, None))
+    if baseline and baseline.mae is not None:
+        rows.append((f"always the {baseline.answer} age", baseline.mae, None))
     label = "MAE in years: " + "; ".join(f"{name} {mae:.2f}" for name, mae, _ in rows)
     label += f"; allowed is at most {max_mae:g}" if max_mae is not None else ""
     with svg.drawing("context", label, 0.95 + 0.3 * len(rows)) as chart:

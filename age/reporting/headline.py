@@ -1,7 +1,9 @@
 """Says what came of a run in one sentence."""
 
 import dataclasses
+from collections.abc import Sequence
 
+from age.reporting import for_whom
 from schemas.verdict import EXPLORE, Interval, Verdict
 
 YES = "yes"
@@ -15,15 +17,17 @@ class Headline:
 
     Attributes:
         question: what the page answers.
-        answer: in a word or two.
+        answer: in a word or two, and for whom.
         sentence: with the reason.
         tone: `YES`, `NO` or `NEUTRAL`.
+        exceptions: for whom the answer does not hold, a sentence each.
     """
 
     question: str
     answer: str
     sentence: str
     tone: str
+    exceptions: Sequence[str] = ()
 
 
 def years(value: float | None) -> str:
@@ -65,11 +69,13 @@ def headline(verdict: Verdict) -> Headline:
         if metrics
         else ""
     )
-    return Headline(question, "Yes", f"Blessed. {measured}".strip(), YES)
+    served = for_whom.served(verdict)
+    answer = f"Yes, {served}" if served else "Yes"
+    return Headline(question, answer, f"Blessed. {measured}".strip(), YES, for_whom.exceptions(verdict))
 
 
 def comparisons(verdict: Verdict) -> list[str]:
-    """Returns what the MAE means, in sentences: against the threshold, the champion, and always saying the mean age."""
+    """Returns what the MAE means, in sentences: against the threshold, the champion, and always saying one age."""
     metrics = verdict.metrics
     if not metrics or metrics.mae is None:
         return []
@@ -100,10 +106,10 @@ def comparisons(verdict: Verdict) -> list[str]:
             )
     elif verdict.champion is None:
         sentences.append("Nothing else was being served to compare it with.")
-    mean_age = verdict.mean_age_mae
-    if mean_age:
+    baseline = verdict.constant_baseline
+    if baseline and baseline.mae:
         sentences.append(
-            f"Always answering the mean age of the training photographs would come to {mean_age:.2f} years: the model's "
-            f"error is {100 * abs(1 - mae / mean_age):.0f} % {'smaller' if mae < mean_age else 'larger'}."
+            f"Always answering the {baseline.answer} age of the training photographs would come to {baseline.mae:.2f} years: the "
+            f"model's error is {100 * abs(1 - mae / baseline.mae):.0f} % {'smaller' if mae < baseline.mae else 'larger'}."
         )
     return sentences

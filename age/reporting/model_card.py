@@ -11,7 +11,7 @@ from typing import Any
 import markupsafe
 
 from age import storage
-from age.reporting import page
+from age.reporting import for_whom, page
 from age.serving.serving_directory import EXTRA_ASSETS
 from age.untrusted_text import harmless
 from schemas.verdict import Verdict
@@ -32,7 +32,10 @@ def render(verdict: Verdict) -> str:
     environment.autoescape = False
     environment.filters["literal"] = _literal
     return environment.get_template(_TEMPLATE).render(
-        verdict=shown, small=Counter(entry.feature for entry in shown.slices if entry.small)
+        verdict=shown,
+        served=for_whom.served(shown),
+        exceptions=for_whom.exceptions_without_numbers(shown),
+        small=Counter(entry.feature for entry in shown.slices if entry.small),
     )
 
 

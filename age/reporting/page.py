@@ -10,11 +10,11 @@ import markupsafe
 
 from age import storage
 from age.dataset import data_facts
-from age.reporting import charts, error_curves, headline, reproduction, shown_predictions, thumbnails
+from age.reporting import charts, error_curves, for_whom, headline, reproduction, shown_predictions, thumbnails
 from age.reporting.shown_predictions import ShownPredictions
 from age.untrusted_text import harmless, harmless_throughout
 from schemas import features
-from schemas.verdict import BLESSING_FILE, Paths, Slice, Verdict
+from schemas.verdict import ADEQUATE, BAD, BLESSING_FILE, NOT_ENOUGH, Paths, Slice, Verdict
 
 REPORT_FILE = "report.html"
 MODEL_CARD_FILE = "model_card.md"
@@ -55,8 +55,12 @@ def _short(text: object, limit: int = 60) -> str:
     return harmless(str(text), limit)
 
 
+_EVIDENCE = {ADEQUATE: "enough, and good", NOT_ENOUGH: "not enough", BAD: "the error is too large"}
+
+
 _ENVIRONMENT_FILTERS: dict[str, Callable[..., str]] = {
     "years": headline.years,
+    "group": for_whom.named,
     "signed": _signed,
     "percent": _percent,
     "count": _count,
@@ -110,7 +114,7 @@ def _charts(verdict: Verdict, predicted: ShownPredictions | None) -> dict[str, A
             metrics.mae_interval,
             verdict.thresholds.max_mae,
             headline.compared_champion(verdict),
-            verdict.mean_age_mae,
+            verdict.constant_baseline,
         )
         largest = charts.largest_of_slices(verdict.slices, metrics)
         for place, (feature, slices) in enumerate(_by_feature(verdict.slices).items()):
@@ -177,6 +181,7 @@ def render(verdict: Verdict) -> str:
             headline=headline.headline(displayed),
             comparisons=headline.comparisons(displayed),
             slices=_by_feature(displayed.slices),
+            evidence=_EVIDENCE,
             charts=_charts(displayed, predicted),
             predictions=predicted,
             predictions_problem=predictions_problem,

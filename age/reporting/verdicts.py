@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from age import storage
 from age.dataset import data_facts
-from age.evaluation import prediction_errors, predictions_file
+from age.evaluation import evidence, prediction_errors, predictions_file
 from schemas import features
 from schemas.run_description import RunDescription
 from schemas.verdict import EXPLORE, SCHEMA_VERSION, Champion, Paths, Stage, Training, Verdict
@@ -46,9 +46,10 @@ def _verdict(run: RunDescription, **found: Any) -> Verdict:
             "stopped_by": None,
             "thresholds": run.thresholds,
             "metrics": None,
-            "mean_age_mae": None,
+            "constant_baseline": None,
             "champion": None,
             "slices": [],
+            "groups": [],
             "weakest_slices": [],
             "model_version": None,
             "data_fingerprint": run.data_fingerprint,
@@ -120,7 +121,6 @@ def of_model(
     history: str,
     report: str,
     stages: list[Stage],
-    min_slice_examples: int,
     champion_version: int,
     pushed_version: str | None,
     pushed_model: str | None,
@@ -139,7 +139,6 @@ def of_model(
         history: path of what the Trainer recorded.
         report: path of the report for people.
         stages: the steps that had finished.
-        min_slice_examples: a slice with fewer photographs is small.
         champion_version: the version that the candidate was compared with; 0 for none.
         pushed_version: the version that was pushed; None for none.
         pushed_model: its directory.
@@ -148,19 +147,19 @@ def of_model(
     data = data_facts.read(rejects, run.data_dir)
     predictions_path = storage.join(evaluation, predictions_file.PREDICTIONS_FILE)
     predictions = predictions_file.read(predictions_path, attributes)
-    errors = prediction_errors.SliceErrors(predictions)
-    slices = prediction_errors.judged(result.slices, errors, min_slice_examples)
-    metrics = result.metrics.model_copy(update={"mae_interval": prediction_errors.mae_interval(errors.errors)})
+    errors = predictions.predicted_age - predictions.real_age
+    metrics = result.metrics.model_copy(update={"mae_interval": prediction_errors.mae_interval(errors)})
     return _verdict(
         run,
         run_id=run_id,
         blessed=result.validation_ok and not refusal,
         reasons=[*result.reasons, *([refusal] if refusal else [])],
         metrics=metrics,
-        mean_age_mae=prediction_errors.mean_age_mae(predictions, data.ages[features.TRAIN].mean),
+        constant_baseline=prediction_errors.constant_baseline(predictions, data.ages[features.TRAIN].median),
         champion=_champion(champion_version, result),
-        slices=slices,
-        weakest_slices=prediction_errors.weakest_slices(slices, metrics.mae),
+        slices=result.slices,
+        groups=evidence.groups(result.slices),
+        weakest_slices=prediction_errors.weakest_slices(result.slices, metrics.mae),
         model_version=pushed_version,
         data=data,
         stages=stages,

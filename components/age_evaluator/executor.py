@@ -17,8 +17,11 @@ from age.evaluation import (
     comparison_file,
     evaluation_config,
     evaluation_result,
+    evidence,
     extractors,
+    judged_slices_file,
     paired_comparison,
+    prediction_errors,
     predictions_file,
     predictions_writer,
 )
@@ -60,7 +63,7 @@ def _champion(exec_properties, directory: str):
 
 
 def _withdraw(blessing) -> None:
-    """Takes back the blessing of TFX's Evaluator, which knows of no paired comparison."""
+    """Takes back the blessing of TFX's Evaluator, which knows of no intervals and no paired comparison."""
     blessed = os.path.join(blessing.uri, constants.BLESSED_FILE_NAME)
     if storage.exists(blessed):
         storage.remove_file(blessed)
@@ -113,17 +116,22 @@ class Executor(tfx_evaluator.Executor):
             )
         beam_leftovers.remove(evaluation)
         blessing = artifact_utils.get_single_instance(output_dict["blessing"])
+        predictions = predictions_file.read(os.path.join(evaluation, predictions_file.PREDICTIONS_FILE), attributes)
         comparison = paired_comparison.of_predictions(
-            predictions_file.read(os.path.join(evaluation, predictions_file.PREDICTIONS_FILE), attributes),
+            predictions,
             evaluation_config.attributes_sliced_by(config),
             settings.max_regression,
             settings.min_slice_examples,
         )
         if comparison:
             comparison_file.write(evaluation, comparison, settings.max_regression, exec_properties["champion_version"])
-            if comparison.refused:
-                _withdraw(blessing)
+        measured = evaluation_result.read(evaluation)
+        slices = evidence.judged(measured.slices, prediction_errors.SliceErrors(predictions), settings)
+        refusals = evidence.refusals(slices, settings)
+        judged_slices_file.write(evaluation, slices, refusals)
+        if refusals or (comparison and comparison.refused):
+            _withdraw(blessing)
         _forget_the_copy(blessing)
         metrics = artifact_utils.get_single_instance(output_dict["metrics"])
-        for name, value in evaluation_result.read(evaluation).by_name().items():
+        for name, value in measured.by_name().items():
             metrics.set_float_custom_property(name, value)

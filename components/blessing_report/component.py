@@ -14,7 +14,6 @@ class BlessingReportSpec(component_spec.ComponentSpec):
         "report_dir": component_spec.ExecutionParameter(type=str),
         "run_id": component_spec.ExecutionParameter(type=str),
         "run_description": component_spec.ExecutionParameter(type=str),
-        "min_slice_examples": component_spec.ExecutionParameter(type=int),
         "champion_version": component_spec.ExecutionParameter(type=int),
     }
     INPUTS = {
@@ -48,7 +47,6 @@ class BlessingReport(base_component.BaseComponent):
         report_dir: directory in which each run has a folder.
         run_id: the run's name.
         run_description: what it says of the run itself, a `RunDescription` as JSON.
-        min_slice_examples: slices with fewer examples are marked as small.
         champion_version: version of the model that the candidate was compared with, or 0.
     """
 
@@ -65,7 +63,6 @@ class BlessingReport(base_component.BaseComponent):
         report_dir: str,
         run_id: str,
         run_description: str,
-        min_slice_examples: int,
         champion_version: int,
     ):
         super().__init__(
@@ -78,7 +75,6 @@ class BlessingReport(base_component.BaseComponent):
                 report_dir=report_dir,
                 run_id=run_id,
                 run_description=run_description,
-                min_slice_examples=min_slice_examples,
                 champion_version=champion_version,
                 report=channel.Channel(type=artifacts.BlessingReport),
                 page=channel.Channel(type=artifacts.HtmlPage),

@@ -36,7 +36,6 @@ class Executor(base_executor.BaseExecutor):
             history=os.path.join(single["model_run"].uri, "history.json"),
             report=os.path.join(directory, page.REPORT_FILE),
             stages=stages.read(run.metadata_path, run_id),
-            min_slice_examples=exec_properties["min_slice_examples"],
             champion_version=exec_properties["champion_version"],
             pushed_version=pushed.get_string_custom_property("pushed_version") if was_pushed else None,
             pushed_model=pushed.get_string_custom_property("pushed_destination") if was_pushed else None,

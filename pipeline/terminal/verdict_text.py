@@ -1,5 +1,6 @@
 """Says a verdict in a terminal."""
 
+from age.reporting import for_whom
 from age.untrusted_text import harmless
 from schemas.verdict import EXPLORE, Difference, Metrics, Verdict
 
@@ -22,7 +23,10 @@ def _headline(verdict: Verdict) -> str:
         return f"EXPLORED: {outcome}."
     if stopped_by:
         return f"STOPPED by {stopped_by}: no model was trained."
-    return "BLESSED: this model may serve." if verdict.blessed else "NOT BLESSED: this model may not serve."
+    if not verdict.blessed:
+        return "NOT BLESSED: this model may not serve."
+    served = for_whom.served(verdict)
+    return f"BLESSED: this model may serve{f', {harmless(served)}' if served else ''}."
 
 
 def _difference_rows(difference: Difference | None, margin: float | None) -> list[str]:
@@ -52,8 +56,9 @@ def _metric_rows(verdict: Verdict) -> list[tuple[str, str]]:
     if metrics.mae_interval:
         rows.append(("", f"{interval(metrics)} years with {100 * metrics.mae_interval.confidence:g} % confidence"))
     rows.append(("bias", f"{years(metrics.bias)} years; {100 * (metrics.within_5_years or 0):.0f} % within 5 years"))
-    if verdict.mean_age_mae is not None:
-        rows.append(("mean age", f"MAE {years(verdict.mean_age_mae)} years, had it always answered with that"))
+    if verdict.constant_baseline:
+        constant = verdict.constant_baseline
+        rows.append(("baseline", f"{constant.answer} age: MAE {years(constant.mae)} years, had it always answered with that"))
     if champion and champion.metrics:
         rows.append(("champion", f"version {champion.version}, MAE {years(champion.metrics.mae)} years"))
         rows += [("", sentence) for sentence in _difference_rows(champion.difference, verdict.thresholds.max_regression)]
@@ -66,7 +71,7 @@ def verdict_text(verdict: Verdict) -> str:
     """Returns the verdict of a run as a few lines for a person."""
     data, paths = verdict.data, verdict.paths
     lines = ["", _headline(verdict)]
-    lines.extend(f"  - {harmless(reason)}" for reason in verdict.reasons)
+    lines.extend(f"  - {harmless(reason)}" for reason in (*verdict.reasons, *for_whom.exceptions(verdict)))
     rejects = ", ".join(f"{number} {harmless(reason.replace('_', ' '))}" for reason, number in data.rejects.items())
     rows = [
         *_metric_rows(verdict),

@@ -173,11 +173,13 @@ def test_interval_and_comparison_equal_an_independent_computation(blessed):
     assert metrics["mae"] == pytest.approx(absolute.mean(), abs=1e-4)
     interval = metrics["mae_interval"]
     assert [interval["low"], interval["high"]] == pytest.approx(list(np.percentile(resampled, [2.5, 97.5])), abs=0.25)
-    assert blessed.verdict["mean_age_mae"] == pytest.approx(
-        (table["real_age"] - training["real_age"].mean()).abs().mean(), abs=1e-6
-    )
-    assert blessed.verdict["mean_age_mae"] > 2 * metrics["mae"], "the model beats always answering the mean age"
+    median = training["real_age"].median()
+    baseline = blessed.verdict["constant_baseline"]
+    assert (baseline["answer"], baseline["age"]) == ("median", median)
+    assert baseline["mae"] == pytest.approx((table["real_age"] - median).abs().mean(), abs=1e-6)
+    assert baseline["mae"] > 2 * metrics["mae"], "the model beats always answering the median age"
     assert all(("mae_interval" in entry) is not entry["small"] for entry in blessed.verdict["slices"])
+    assert {entry["ceiling"] for entry in blessed.verdict["slices"]} == {12}
 
 
 def names_in_split(run, split):
@@ -250,7 +252,7 @@ def test_command_line_says_the_verdict_and_exits_with_it(shades, blessed, capsys
     status, printed = command_line(capsys, *run_command(shades, blessed.workdir))
 
     assert status == 0
-    assert "BLESSED: this model may serve." in printed
+    assert "BLESSED: this model may serve, over all ages together.\n" in printed
     assert f"{blessed.verdict['metrics']['mae']:.2f} years on 36 test photographs (at most 8 allowed)" in printed
     assert "320 used, 0 rejected, 0 duplicates, of 320" in printed
     assert blessed.verdict["paths"]["model"] in printed and str(blessed.workdir / "metadata.sqlite") in printed
@@ -308,7 +310,7 @@ def test_terminal_shows_stages_and_the_verdict_while_libraries_chatter_into_the_
     assert {line.split()[1] for line in finished} == ALL_STEPS | {"Libraries"}
     assert {line.split()[1] for line in finished if "from the cache" in line} == ALL_STEPS - ALWAYS_RUN
     assert all(len(line) <= 72 for line in finished)
-    assert "BLESSED: this model may serve." in seen
+    assert "BLESSED: this model may serve, over all ages together." in seen
     assert "Traceback" not in seen and "Warning" not in seen and "chatter" not in seen
     log = re.search(r"Log: (.*?\.log)", seen.replace("\r\n", "")).group(1)
     logged = pathlib.Path(log).read_text(encoding="utf-8")

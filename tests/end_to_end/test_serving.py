@@ -57,7 +57,7 @@ def test_a_blessed_model_that_was_removed_by_hand_is_pushed_again(shades, workdi
 
     status, printed = command_line(capsys, *run_command(shades, workdir))
 
-    assert status == 0 and "BLESSED: this model may serve." in printed
+    assert status == 0 and "BLESSED: this model may serve, over all ages together.\n" in printed
     (version,) = served(workdir).versions()
     assert version.path in printed and version.version > int(blessed.verdict["model_version"])
     assert (pathlib.Path(version.path) / "assets.extra" / "model_card.md").is_file()

@@ -5,8 +5,9 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from age.evaluation import prediction_errors
+from age.evaluation import evidence, prediction_errors
 from age.evaluation.predictions_file import PredictionColumns
+from age.evaluation.settings import EvaluatorSettings
 from schemas.verdict import Slice
 
 
@@ -94,7 +95,7 @@ def test_weakest_slices_are_those_clearly_above_the_whole_and_never_small_ones()
         entry("age_decade", "90-99", errors),
     ]
 
-    judged = prediction_errors.judged(slices, errors, min_examples=41)
+    judged = evidence.judged(slices, errors, EvaluatorSettings(min_slice_examples=41))
     (sentence,) = prediction_errors.weakest_slices(judged, whole)
 
     eighties = judged[2]
@@ -107,7 +108,9 @@ def test_weakest_slices_are_those_clearly_above_the_whole_and_never_small_ones()
     assert judged[3].mae > eighties.mae, "the small one is worse, and says nothing"
 
 
-def test_always_answering_the_mean_age_is_measured_on_the_test_photographs():
-    assert prediction_errors.mean_age_mae(predictions([10, 20, 60], [1, 2, 3]), 30.0) == pytest.approx(20)
-    assert prediction_errors.mean_age_mae(predictions([], []), 30.0) is None
-    assert prediction_errors.mean_age_mae(predictions([10], [1]), None) is None
+def test_the_baseline_always_answers_the_median_age_of_the_training_photographs():
+    found = prediction_errors.constant_baseline(predictions([10, 20, 60], [1, 2, 3]), 30.0)
+
+    assert (found.answer, found.age, found.mae) == ("median", 30.0, pytest.approx(20))
+    assert prediction_errors.constant_baseline(predictions([], []), 30.0) is None
+    assert prediction_errors.constant_baseline(predictions([10], [1]), None) is None

@@ -132,6 +132,28 @@ def slices(rows: list[Row], small: int = 12) -> list[dict[str, Any]]:
     return entries
 
 
+def group(rows: list[Row], evidence: str, attribute=None, value=None, ages=(None, None)) -> dict[str, Any]:
+    found = measured(rows) if rows else {"mae": None, "bias": None, "example_count": 0}
+    return {
+        "attribute": attribute,
+        "value": value,
+        "lowest_age": ages[0],
+        "highest_age": ages[1],
+        "evidence": evidence,
+        **{key: found[key] for key in ("example_count", "mae", "bias")},
+    }
+
+
+def groups(rows: list[Row]) -> list[dict[str, Any]]:
+    """A model for ages 0 to 69 and every gender; it takes those of 70 and over for 13 years younger."""
+    old = [dataclasses.replace(row, predicted=row.age - 13) for row in rows if row.age >= 70]
+    return [
+        group([row for row in rows if row.age < 70], "adequate", ages=(0, 69)),
+        group(old, "not_enough", ages=(70, None)),
+        *(group([row for row in rows if row.gender == one], "adequate", "gender", one) for one in ("female", "male")),
+    ]
+
+
 @dataclasses.dataclass
 class GeneratedRun:
     """A verdict as `blessing.json` holds it, the rows of its splits, and a place to write in."""
@@ -150,8 +172,9 @@ class GeneratedRun:
             stopped_by="DataGate",
             reasons=["9 of 209 rows (4.3%) were rejected; allowed is 1.0%.", "gender (train split): a value is missing."],
             metrics=None,
-            mean_age_mae=None,
+            constant_baseline=None,
             slices=[],
+            groups=[],
             weakest_slices=[],
             training=None,
             model_version=None,
@@ -182,7 +205,7 @@ def generated(tmp_path_factory) -> GeneratedRun:
     }
     history = {"loss": [14.0, 9.0, 8.5], "mae": [14.0, 9.0, 8.5], "val_loss": [10.0, 7.5, 8.0], "val_mae": [10.0, 7.5, 8.0]}
     verdict = {
-        "schema_version": 1,
+        "schema_version": 2,
         "run_id": "20260101-120000",
         "kind": "run",
         "blessed": True,
@@ -190,9 +213,10 @@ def generated(tmp_path_factory) -> GeneratedRun:
         "reasons": [],
         "thresholds": {"max_mae": 8.0, "max_regression": 0.25, "min_examples": 50, "slice_ceilings": {}},
         "metrics": {**metrics, "mae_interval": interval(metrics["mae"])},
-        "mean_age_mae": 23.4,
+        "constant_baseline": {"answer": "median", "age": 41.0, "mae": 23.4},
         "champion": {"version": 1790000000, "metrics": {**metrics, "mae": metrics["mae"] + 0.31}},
         "slices": slices(test),
+        "groups": groups(test),
         "weakest_slices": ["Ages 40-49: MAE 7.1 years (interval 6.4 to 7.9) on 14 photographs, against 4.7 over all."],
         "model_version": "1790000001",
         "data_fingerprint": "ab" * 32,

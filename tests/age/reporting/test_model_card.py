@@ -54,6 +54,18 @@ def test_card_has_the_sections_of_the_usual_form_and_the_numbers_of_the_verdict(
     assert small and f"{small} by decade of age" in text
 
 
+def test_card_says_first_for_whom_the_model_is_and_for_whom_not(generated, tmp_path):
+    verdict = pushed(generated, tmp_path)
+    verdict["groups"].append({**verdict["groups"][1], "attribute": "name", "value": "Anna", "lowest_age": None})
+
+    text = pathlib.Path(model_card.write(Verdict.from_content(verdict))).read_text(encoding="utf-8")
+
+    assert text.splitlines()[2] == (
+        "**It may serve for ages 0 to 69 and every gender.** Not for 70 and over: the evidence is not enough. "
+        "Nor for 1 value of name, for which it is not either."
+    )
+
+
 def test_card_says_nothing_about_single_people(generated, tmp_path):
     verdict = pushed(generated, tmp_path)
     verdict["slices"].append({**verdict["slices"][0], "feature": "name", "value": "Anna Meier", "small": True})

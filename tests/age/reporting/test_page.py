@@ -212,7 +212,8 @@ def test_verdict_is_said_first(generated, written, reader):
     blessed = first(generated.verdict)
     metrics = generated.verdict["metrics"]
     low, high = metrics["mae_interval"]["low"], metrics["mae_interval"]["high"]
-    assert blessed.startswith("Yes")
+    assert blessed.startswith("Yes, for ages 0 to 69 and every gender\n\nNot for 70 and over: ")
+    assert "photographs, on average 13 years too young.\n\nBlessed. " in blessed
     assert f"{metrics['mae']:.2f} years (95 % interval {low:.2f} to {high:.2f}) on 100 test photographs; at most 8" in blessed
     assert f"{8 - metrics['mae']:.2f} years below the largest error allowed" in blessed
     assert "Version 1790000000, which is being served" in blessed and "0.31 years better" in blessed
@@ -223,6 +224,24 @@ def test_verdict_is_said_first(generated, written, reader):
     assert all(reason in stopped for reason in generated.stopped()["reasons"])
     assert first(generated.explored()).startswith("Explored\n\n200 of 209 rows can be used. No model was trained.")
     assert "would be stopped: 9 of 209 rows" in first(STATES["explored_and_bad"](generated))
+
+
+def test_every_group_is_listed_with_what_the_evidence_says_of_it(generated, written, reader):
+    rows = table(reader.open(written(generated.verdict)), "What the evidence says")
+
+    assert [row[:2] for row in rows] == [
+        ["ages 0 to 69", "enough, and good"],
+        ["ages 70 and over", "not enough"],
+        ["gender=female", "enough, and good"],
+        ["gender=male", "enough, and good"],
+    ]
+    assert rows[1][2:] == [str(sum(row.age >= 70 for row in generated.splits["test"])), "13.00", "-13.00"]
+
+
+def test_a_verdict_that_says_nothing_of_groups_is_shown_without_them(generated, written, reader):
+    opened = reader.open(written(old(generated)))
+
+    assert opened.inner_text(".answer") == "Yes" and opened.query_selector("#groups") is None
 
 
 def test_an_interval_that_reaches_over_the_limit_is_pointed_out(generated, written, reader):

@@ -7,7 +7,9 @@ import jsonschema
 import numpy as np
 import pytest
 
+from age.evaluation import evidence, prediction_errors, predictions_file
 from age.evaluation.evaluation_result import EvaluationResult
+from age.evaluation.settings import EvaluatorSettings
 from age.reporting import verdicts
 from schemas.run_description import RunDescription
 from schemas.verdict import Difference, Metrics, Slice, Stage, Thresholds, Training, Verdict, json_schema
@@ -16,7 +18,9 @@ from schemas.verdict import Difference, Metrics, Slice, Stage, Thresholds, Train
 def run(kind="run"):
     return RunDescription(
         kind=kind,
-        thresholds=Thresholds(max_mae=8.0, max_regression=0.25, min_examples=1, slice_ceilings={"gender=female": 9.0}),
+        thresholds=Thresholds(
+            max_mae=8.0, max_regression=0.25, min_examples=1, max_slice_mae=1.5, slice_ceilings={"gender=female": 9.0}
+        ),
         data_fingerprint="ab" * 32,
         data_dir="/faces",
         metadata_path=None,
@@ -58,14 +62,17 @@ def of_a_model(tmp_path, rejects):
 
     def put_together(mae=2.5, **changes):
         measured = {"rmse": 2.7, "bias": 0.0, "within_5_years": 1.0}
+        slices = [
+            Slice(feature="age_decade", value="20-29", mae=2.5, example_count=4, **measured),
+            Slice(feature="gender", value="", mae=2.0, example_count=1, **measured),
+            Slice(feature="gender", value="female", mae=8 / 3, example_count=3, **measured),
+        ]
+        errors = prediction_errors.SliceErrors(predictions_file.read(str(evaluation / "predictions.csv"), ["gender"]))
         result = EvaluationResult(
             metrics=Metrics(mae=mae, example_count=4, **measured),
             champion_metrics=Metrics(mae=3.0, example_count=4, **measured),
             difference=Difference(mean=-0.5, low=-1.0, high=0.25, confidence=0.95, example_count=4, detectable=1.5),
-            slices=[
-                Slice(feature="gender", value="", mae=2.0, example_count=1, **measured),
-                Slice(feature="gender", value="female", mae=8 / 3, example_count=3, **measured),
-            ],
+            slices=evidence.judged(slices, errors, EvaluatorSettings(min_slice_examples=2)),
             validation_ok=True,
             reasons=[],
         )
@@ -77,7 +84,6 @@ def of_a_model(tmp_path, rejects):
             "history": str(tmp_path / "history.json"),
             "report": "/w/reports/1/report.html",
             "stages": [Stage(name="FaceExampleGen", seconds=1.5, cached=False)],
-            "min_slice_examples": 2,
             "champion_version": 7,
             "pushed_version": "8",
             "pushed_model": "/w/serving/age/8",
@@ -96,17 +102,26 @@ def as_consumers_read_it(verdict: Verdict):
 def test_verdict_of_a_model_has_what_was_measured_compared_and_pushed(of_a_model):
     content = as_consumers_read_it(of_a_model())
 
-    assert (content["schema_version"], content["blessed"], content["kind"], content["stopped_by"]) == (1, True, "run", None)
+    assert (content["schema_version"], content["blessed"], content["kind"], content["stopped_by"]) == (2, True, "run", None)
     interval = content["metrics"].pop("mae_interval")
     assert content["metrics"] == {"mae": 2.5, "rmse": 2.7, "bias": 0.0, "within_5_years": 1.0, "example_count": 4}
     assert interval["low"] < np.mean([2, 4, 3, 1]) < interval["high"]
     assert content["champion"]["version"] == 7 and "mae_interval" not in content["champion"]["metrics"]
     assert (content["champion"]["difference"]["mean"], content["champion"]["difference"]["high"]) == (-0.5, 0.25)
     assert [(entry["value"], entry["small"], "mae_interval" in entry) for entry in content["slices"]] == [
+        ("20-29", False, True),
         ("", True, False),
         ("female", False, True),
     ]
-    assert content["mean_age_mae"] == 0.0, "all are of the training split's mean age"
+    assert [
+        (group["attribute"], group["lowest_age"], group["highest_age"], group["evidence"]) for group in content["groups"]
+    ] == [
+        (None, 0, 19, "not_enough"),
+        (None, 20, 29, "adequate"),
+        (None, 30, None, "not_enough"),
+        ("gender", None, None, "adequate"),
+    ]
+    assert content["constant_baseline"] == {"answer": "median", "age": 20.0, "mae": 0.0}, "all are of that age"
     assert content["model_version"] == "8" and content["paths"]["model"] == "/w/serving/age/8"
     assert content["paths"]["metadata"] is None and content["training"]["history"]["val_loss"] == [None]
     assert content["data"]["sizes"] == [{"width": 64, "height": 64, "count": 3}, {"other": 1}]

@@ -22,7 +22,9 @@ def test_attribute_columns_join_the_curated_features(tmp_path):
     (tmp_path / "rejects" / data_facts.SUMMARY_FILE).write_text(json.dumps({"attributes": {"gender": {}, "camera": {}}}))
     curated = age_schema.DEFAULT_SCHEMA.read_text()
 
-    import_utils.import_class_by_path(EXECUTOR)().Do({"rejects": [rejects]}, {"schema": [schema]}, {"schema_text": curated})
+    import_utils.import_class_by_path(EXECUTOR)().Do(
+        {"rejects": [rejects]}, {"schema": [schema]}, {"schema_text": curated, "code": "digest"}
+    )
 
     written = text_format.Parse((tmp_path / "schema" / "schema.pbtxt").read_text(), schema_pb2.Schema())
     expected = {feature.name for feature in age_schema.parse(curated, "curated").feature} | {"gender", "camera"}

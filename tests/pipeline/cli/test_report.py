@@ -15,6 +15,7 @@ from click.testing import CliRunner
 
 from pipeline.cli import cli
 from schemas.bad_input import BadInput
+from schemas.verdict import SCHEMA_VERSION
 
 ROOT = pathlib.Path(__file__).parents[3]
 
@@ -134,6 +135,26 @@ def test_a_run_is_printed_with_interval_champion_mean_age_weakest_slices_and_sta
     assert ["Trainer", "15:20", "min"] in lines and ["StatisticsGen", "from", "the", "cache"] in lines
 
 
+def test_a_blessed_run_is_printed_with_for_whom_it_is_blessed(tmp_path):
+    def group(evidence, count, bias, **of):
+        nothing = dict.fromkeys(("attribute", "value", "lowest_age", "highest_age"))
+        return {**nothing, "evidence": evidence, "example_count": count, "mae": abs(bias), "bias": bias, **of}
+
+    groups = [
+        group("adequate", 90, -0.5, lowest_age=0, highest_age=69),
+        group("not_enough", 31, -13.2, lowest_age=70),
+        group("adequate", 60, 0.5, attribute="gender", value="female"),
+        group("not_enough", 1, 4.0, attribute="gender", value=""),
+    ]
+    write(tmp_path, "20260102-030405", verdict(groups=groups))
+
+    assert (
+        "BLESSED: this model may serve, for ages 0 to 69 and gender=female.\n"
+        "  - Not for 70 and over: 31 photographs, on average 13 years too young.\n"
+        "  - Not for gender=(blank): 1 photograph, on average 4 years too old.\n"
+    ) in report(tmp_path, "latest")
+
+
 def test_a_stopped_run_and_an_old_one_without_the_newer_keys_are_printed_too(workdir):
     stopped, old = report(workdir, "latest"), report(workdir, "20260102-030405")
 
@@ -161,16 +182,17 @@ def test_a_file_from_before_the_schema_was_counted_is_printed_and_compared(workd
     assert "Training: 5 epochs, best validation MAE 3.76 years in epoch 5" in printed
     lines = [line.split() for line in printed.splitlines()]
     assert ["backdrop", "green", "3.43", "2.54", "to", "4.38", "-0.56", "64", "36"] in lines
+    assert "baseline  mean age: MAE 22.62 years, had it always answered with that" in printed
     assert ["age_decade", "0-9", "4.80", "-", "3.96", "50", "16", "few", "photographs"] in lines
     assert ["MAE,", "years", "5.83", "3.85", "-1.98"] in [line.split() for line in compared.splitlines()]
 
 
 def test_a_file_of_a_newer_version_is_not_guessed_at(tmp_path):
-    folder = write(tmp_path, "20260101-000000", verdict(schema_version=2))
+    folder = write(tmp_path, "20260101-000000", verdict(schema_version=SCHEMA_VERSION + 1))
 
     assert (
-        f"{folder / 'blessing.json'}: a newer version of age-pipeline wrote it (schema version 2; this one reads up to 1)."
-        in report(tmp_path)
+        f"{folder / 'blessing.json'}: a newer version of age-pipeline wrote it (schema version {SCHEMA_VERSION + 1}; "
+        f"this one reads up to {SCHEMA_VERSION})." in report(tmp_path)
     )
 
 
