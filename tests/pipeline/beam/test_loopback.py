@@ -16,7 +16,7 @@ import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
 from pipeline.beam import loopback
 
-arguments = ["--direct_running_mode=multi_processing", "--direct_num_workers=2"]
+arguments = sys.argv[3:]
 if sys.argv[2] == "told":
     loopback.listen_there_only(arguments)
 
@@ -36,15 +36,16 @@ def work(element, marker=sys.argv[1]):
 with beam.Pipeline(options=PipelineOptions(arguments)) as pipeline:
     pipeline | beam.Create([1, 2, 3]) | beam.Reshuffle() | beam.Map(work)
 """
+SEVERAL = ["--direct_running_mode=multi_processing", "--direct_num_workers=2"]
 
 
 @pytest.fixture
 def listened_on(tmp_path):
-    """Runs a pipeline in two worker processes; returns where it and they listen while these work."""
+    """Runs a pipeline; returns where it and its workers listen while these work."""
 
-    def run(told: str):
+    def run(told: str, *arguments: str):
         marker = tmp_path / f"working-{told}"
-        with subprocess.Popen([sys.executable, "-c", PIPELINE, str(marker), told], cwd=ROOT) as process:
+        with subprocess.Popen([sys.executable, "-c", PIPELINE, str(marker), told, *arguments], cwd=ROOT) as process:
             try:
                 deadline = time.monotonic() + 180
                 while not marker.exists():
@@ -61,11 +62,15 @@ def listened_on(tmp_path):
 
 
 def test_nobody_reaches_them_from_another_machine(listened_on):
-    found = listened_on("told")
+    found = listened_on("told", *SEVERAL)
 
     assert len(found) >= 4 and listening.beyond_loopback(found) == set()
 
 
 def test_beam_alone_would_listen_everywhere(listened_on):
     """When this fails, Beam listens on the loopback interface itself, and the module can go."""
-    assert listening.beyond_loopback(listened_on("untold"))
+    assert listening.beyond_loopback(listened_on("untold", *SEVERAL))
+
+
+def test_a_pipeline_in_one_process_listens_nowhere(listened_on):
+    assert listened_on("told") == set()
