@@ -307,7 +307,15 @@ def concatenate(beginning: str, parts: Iterable[str], whole: str) -> None:
 
 
 def exists(path: str) -> bool:
-    return _gfile().exists(path) if is_remote(path) else os.path.exists(path)
+    """Whether there is a file or a directory.
+
+    Raises:
+        OSError: nobody can tell; a remote file system does not answer.
+    """
+    if not is_remote(path):
+        return os.path.exists(path)
+    with _as_os_errors(path):
+        return bool(_gfile().exists(path))
 
 
 def is_directory(path: str) -> bool:

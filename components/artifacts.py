@@ -21,6 +21,12 @@ class GateReport(artifact.Artifact):
     TYPE_NAME = "age.GateReport"
 
 
+class Verdict(artifact.Artifact):
+    """The verdict of a run before its model is pushed: `blessing.json`."""
+
+    TYPE_NAME = "age.Verdict"
+
+
 class BlessingReport(artifact.Artifact):
     """The verdict of a run: `blessing.json` and `report.html`."""
 
@@ -39,4 +45,4 @@ class HtmlPage(artifact.Artifact):
     TYPE_NAME = "system.HTML"
 
 
-OWN_TYPES = (Rejects, GateReport, BlessingReport, Metrics, HtmlPage)
+OWN_TYPES = (Rejects, GateReport, Verdict, BlessingReport, Metrics, HtmlPage)

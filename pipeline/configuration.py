@@ -11,6 +11,7 @@ import yaml
 from age import storage
 from age.evaluation.settings import EvaluatorSettings
 from age.model.settings import TrainerSettings
+from age.serving.approval import AUTOMATIC, Mode
 from pipeline.beam import beam_options
 from pipeline.kubeflow.settings import KubeflowSettings
 from schemas import age_schema, features
@@ -98,6 +99,16 @@ class Beam(_Section):
         return options
 
 
+class Pusher(_Section):
+    """The `pusher` section.
+
+    Attributes:
+        approval: `automatic`, or `manual`: a blessed model then waits for `age-pipeline serving approve`.
+    """
+
+    approval: Mode = AUTOMATIC
+
+
 class Serving(_Section):
     """The `serving` section.
 
@@ -121,6 +132,7 @@ class Configuration(_Section):
     evaluator: EvaluatorSettings = EvaluatorSettings()
     report: Report = Report()
     beam: Beam = Beam()
+    pusher: Pusher = Pusher()
     serving: Serving = Serving()
     kubeflow: KubeflowSettings = KubeflowSettings()
 
@@ -271,6 +283,7 @@ def load(
     data_dir: str | None = None,
     workdir: str | None = None,
     for_cluster: bool = False,
+    for_run: bool = True,
 ) -> Configuration:
     """Loads and validates a configuration.
 
@@ -280,6 +293,7 @@ def load(
         data_dir: replaces `data.dir`.
         workdir: replaces `workdir`.
         for_cluster: paths are those of containers and stay as they are; only `data.schema_file` is read here.
+        for_run: False for what only looks at what runs left; `workdir` may then be anywhere.
 
     Returns:
         The configuration, with absolute local paths.
@@ -303,7 +317,7 @@ def load(
         raise BadInput("\n".join(_sentence(found, source) for found in error.errors())) from error
     if for_cluster:
         return configuration
-    if "://" in configuration.workdir:
+    if for_run and "://" in configuration.workdir:
         raise BadInput(
             f"{source}: workdir is {configuration.workdir}; a run on this machine keeps its metadata store, cache and logs on "
             "a disk. Expected a local directory. What others shall reach can lie elsewhere: serving.dir for the models."

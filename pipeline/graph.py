@@ -17,6 +17,7 @@ from components.data_gate.component import DataGate
 from components.data_report.component import DataReport
 from components.face_example_gen.component import FaceExampleGen
 from components.trainer.component import Trainer
+from components.verdict_writer.component import VerdictWriter
 from pipeline.configuration import Configuration, splits_in_order
 from pipeline.graph_inputs import GraphInputs
 from schemas import age_schema
@@ -89,6 +90,8 @@ def components(configuration: Configuration, inputs: GraphInputs) -> list[base_n
     champion = Champion(model=trainer.outputs["model"], serving_dir=parameters.serving_dir)
     champion_version = champion.outputs["version"].future()[0].value
     champion_digest = champion.outputs["digest"].future()[0].value
+    best_version = champion.outputs["best_version"].future()[0].value
+    best_digest = champion.outputs["best_digest"].future()[0].value
 
     evaluator = AgeEvaluator(
         examples=example_gen.outputs["examples"],
@@ -99,31 +102,44 @@ def components(configuration: Configuration, inputs: GraphInputs) -> list[base_n
         serving_dir=parameters.serving_dir,
         champion_version=champion_version,
         champion_digest=champion_digest,
+        best_version=best_version,
+        best_digest=best_digest,
         max_mae=parameters.max_mae,
     )
 
-    pusher = Pusher(
-        model=trainer.outputs["model"],
-        model_blessing=evaluator.outputs["blessing"],
-        serving_dir=parameters.serving_dir,
-        champion_version=champion_version,
-        champion_digest=champion_digest,
-        run_id=inputs.run_id,
-    )
-
-    report = BlessingReport(
-        examples=example_gen.outputs["examples"],
+    verdict = VerdictWriter(
         rejects=example_gen.outputs["rejects"],
         model_run=trainer.outputs["model_run"],
         evaluation=evaluator.outputs["evaluation"],
-        pushed_model=pusher.outputs["pushed_model"],
         report_dir=reports,
         run_id=inputs.run_id,
         run_description=inputs.run_description,
         champion_version=champion_version,
     )
 
-    return [*data_part, trainer, champion, evaluator, pusher, report]
+    pusher = Pusher(
+        model=trainer.outputs["model"],
+        model_blessing=evaluator.outputs["blessing"],
+        verdict=verdict.outputs["verdict"],
+        serving_dir=parameters.serving_dir,
+        champion_version=champion_version,
+        champion_digest=champion_digest,
+        run_id=inputs.run_id,
+        approval=configuration.pusher.approval,
+        report_dir=reports,
+    )
+
+    report = BlessingReport(
+        examples=example_gen.outputs["examples"],
+        rejects=example_gen.outputs["rejects"],
+        evaluation=evaluator.outputs["evaluation"],
+        verdict=verdict.outputs["verdict"],
+        pushed_model=pusher.outputs["pushed_model"],
+        report_dir=reports,
+        run_id=inputs.run_id,
+    )
+
+    return [*data_part, trainer, champion, evaluator, verdict, pusher, report]
 
 
 def build(configuration: Configuration, inputs: GraphInputs) -> pipeline.Pipeline:

@@ -33,6 +33,11 @@ Kind = Literal["run", "explore"]
 RUN: Kind = "run"
 EXPLORE: Kind = "explore"
 
+Push = Literal["pending", "awaiting_approval", "pushed"]
+PENDING: Push = "pending"
+AWAITING_APPROVAL: Push = "awaiting_approval"
+PUSHED: Push = "pushed"
+
 
 def _null_unless_finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
@@ -142,15 +147,36 @@ class ConstantBaseline(Part):
 
 
 class Champion(Part):
-    """The model that was being served, which the candidate was compared with."""
+    """A model of the serving directory that the candidate was compared with."""
 
-    model_config = pydantic.ConfigDict(json_schema_extra=_may_be_absent(["difference"]))
+    model_config = pydantic.ConfigDict(json_schema_extra=_may_be_absent(["difference", "learnt_from"]))
 
     version: int = Field(description="Its number in the serving directory.")
     metrics: Metrics | None = Field(None, description="Measured on the same photographs as the candidate's.")
     difference: Difference | None = Field(
         None, description="Of the candidate from it; absent in verdicts of earlier versions."
     )
+    learnt_from: int | None = Field(
+        None,
+        description="How many of the test photographs it learnt from, which the difference leaves out; null where it does not "
+        "tell which photographs it learnt from.",
+    )
+
+    def left_out(self) -> str:
+        """Returns a sentence on the test photographs that it learnt from; nothing where there are none, or nobody looked."""
+        if self.difference is None or "learnt_from" not in self.model_fields_set:
+            return ""
+        if self.learnt_from is None:
+            return (
+                f"Whether version {self.version} learnt from some of these photographs could not be told: it was exported before "
+                "models kept that, or by something else."
+            )
+        if not self.learnt_from:
+            return ""
+        were = "photograph is" if self.learnt_from == 1 else "photographs are"
+        return (
+            f"{self.learnt_from} test {were} left out of the comparison with version {self.version}, which learnt from them."
+        )
 
 
 class Thresholds(Part):
@@ -254,6 +280,14 @@ class Data(RowCounts):
     )
 
 
+class Approval(Part):
+    """That a person had a model pushed which waited for it."""
+
+    by: str = Field(description="Who it was, as they said.")
+    reason: str = Field(description="Why, as they said.")
+    when: str = Field(description="ISO 8601 in UTC.")
+
+
 class Paths(Part):
     """Where things are, as paths or URIs; a key that is absent or null stands for what there is not."""
 
@@ -331,7 +365,12 @@ class Verdict(Part):
     constant_baseline: ConstantBaseline | None = Field(
         None, description="What always giving one answer comes to on the test split; null when there is no model."
     )
-    champion: Champion | None = Field(None, description="Null when nothing was being served.")
+    champion: Champion | None = Field(None, description="The model being served; null when nothing was.")
+    best_version: Champion | None = Field(
+        None,
+        description="The best version in the serving directory by its own record, where that is another one than the champion and "
+        "better: a chain of pushes, each a little worse, ends here. Null where there is none.",
+    )
     slices: list[Slice] = Field([], description="Metrics by attribute value and decade of age.")
     groups: list[Group] = Field(
         [], description="For whom the model may serve, and for whom not: all ages in ranges, then attribute values."
@@ -340,6 +379,13 @@ class Verdict(Part):
         [], description="Sentences about slices, not small, whose MAE is clearly above the whole, worst first."
     )
     model_version: str | None = Field(None, description="The version that was pushed; null for none.")
+    push: Push | None = Field(
+        None,
+        description="What became of a blessed model: `pending` from the verdict until the run's end, which a run that died in "
+        "between never reached; `awaiting_approval` where a person decides (pusher.approval); `pushed`. Null for a model that "
+        "may not serve, and in verdicts of earlier versions.",
+    )
+    approval: Approval | None = Field(None, description="Who approved the model; null where nobody was asked, or has yet to.")
     data_fingerprint: str | None = Field(None, description="SHA-256 over labels and images.")
     data: Data = Field(Data(), description="What the data are like.")
     paths: Paths = Field(Paths(), description="Where things are.")

@@ -1,9 +1,10 @@
-"""The file `comparison.json` beside an evaluation: how the candidate compares with the champion, and why it is refused."""
+"""The file `comparison.json` beside an evaluation: how the candidate compares with versions being served, and why it is refused."""
 
+import numpy as np
 import pydantic
 
 from age import storage
-from age.evaluation.paired_comparison import Comparison, Difference, sentences
+from age.evaluation.paired_comparison import Comparison, Difference, Errors
 from schemas import verdict
 
 COMPARISON_FILE = "comparison.json"
@@ -21,14 +22,18 @@ class WrittenComparison(pydantic.BaseModel):
     """What the file holds.
 
     Attributes:
-        whole: on all test photographs.
+        whole: from the champion, on all test photographs.
         slices: by slice.
         reasons: why the candidate is refused, in sentences; empty where it is not.
+        learnt_from: how many test photographs the champion learnt from, which are left out; None where it does not tell.
+        best_version: the other version that the candidate was compared with, or None.
     """
 
     whole: verdict.Difference
     slices: list[SliceDifference]
     reasons: list[str]
+    learnt_from: int | None
+    best_version: verdict.Champion | None
 
     def of(self, feature: str, value: str) -> verdict.Difference | None:
         """Returns the difference on a slice, or None where it was not compared."""
@@ -46,14 +51,44 @@ def _written(found: Difference) -> verdict.Difference:
     )
 
 
-def write(directory: str, comparison: Comparison, margin: float, version: int) -> WrittenComparison:
+def best_version(
+    version: int, ages: Errors, real_age: Errors, comparison: Comparison, learnt_from: int | None
+) -> verdict.Champion:
+    """Describes the other version that a candidate was compared with.
+
+    Args:
+        version: its number.
+        ages: float64[n], what it answered, years.
+        real_age: float64[n], years.
+        comparison: of the candidate with it.
+        learnt_from: how many of the photographs it learnt from; None where it does not tell.
+    """
+    errors = (ages - real_age)[np.isfinite(ages)]
+    metrics = verdict.Metrics(
+        mae=float(np.abs(errors).mean()) if len(errors) else None,
+        rmse=float(np.sqrt((errors**2).mean())) if len(errors) else None,
+        bias=float(errors.mean()) if len(errors) else None,
+        within_5_years=float((np.abs(errors) <= 5).mean()) if len(errors) else None,
+        example_count=len(errors),
+    )
+    return verdict.Champion(version=version, metrics=metrics, difference=_written(comparison.whole), learnt_from=learnt_from)
+
+
+def write(
+    directory: str,
+    comparison: Comparison,
+    reasons: list[str],
+    learnt_from: int | None = None,
+    best_version: verdict.Champion | None = None,
+) -> WrittenComparison:
     """Writes a comparison beside an evaluation.
 
     Args:
         directory: of the evaluation.
         comparison: of the candidate with the champion.
-        margin: that was allowed, years.
-        version: of the champion.
+        reasons: why the candidate is refused, in sentences.
+        learnt_from: how many test photographs the champion learnt from; None where it does not tell.
+        best_version: the other version that the candidate was compared with, or None.
     """
     written = WrittenComparison(
         whole=_written(comparison.whole),
@@ -61,7 +96,9 @@ def write(directory: str, comparison: Comparison, margin: float, version: int) -
             SliceDifference(feature=feature, value=value, difference=_written(found))
             for (feature, value), found in comparison.slices.items()
         ],
-        reasons=sentences(comparison, margin, version),
+        reasons=reasons,
+        learnt_from=learnt_from,
+        best_version=best_version,
     )
     storage.write_text(storage.join(directory, COMPARISON_FILE), written.model_dump_json(indent=2) + "\n")
     return written

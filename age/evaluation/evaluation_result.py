@@ -7,7 +7,7 @@ from tensorflow_model_analysis.proto import metrics_for_slice_pb2, validation_re
 
 from age.evaluation import age_metrics, comparison_file, judged_slices_file
 from schemas import features
-from schemas.verdict import Difference, Metrics, Slice
+from schemas.verdict import Champion, Difference, Metrics, Slice
 
 _NAMES = {
     age_metrics.MEAN_ABSOLUTE_ERROR: "mae",
@@ -31,6 +31,9 @@ class EvaluationResult:
         metrics: of the candidate.
         champion_metrics: of the baseline, or None.
         difference: of the candidate from the baseline, or None.
+        learnt_from: how many test photographs the baseline learnt from, which the difference leaves out; None where it does not
+            tell.
+        best_version: the other version that the candidate was compared with, or None.
         slices: of the candidate; what the evidence says of each, once that was judged.
         validation_ok: whether every threshold was met.
         reasons: a sentence for each one that was not.
@@ -42,6 +45,8 @@ class EvaluationResult:
     slices: list[Slice]
     validation_ok: bool
     reasons: list[str]
+    learnt_from: int | None = None
+    best_version: Champion | None = None
 
     def by_name(self) -> dict[str, float]:
         """Returns what is shown beside a run, under names such as `mae` and `mae gender=female`; numbers alone."""
@@ -151,4 +156,6 @@ def read(evaluation_dir: str) -> EvaluationResult:
         slices=judged.slices if judged else sorted(slices, key=_slice_order),
         validation_ok=validation.validation_ok and not own_reasons,
         reasons=[*reasons, *own_reasons],
+        learnt_from=compared.learnt_from if compared else None,
+        best_version=compared.best_version if compared else None,
     )

@@ -24,10 +24,11 @@ class _AfterPredicting(beam.PTransform[_Extracts, _Extracts]):
         self._destination = destination
 
     def expand(self, extracts: _Extracts) -> _Extracts:
-        extracts = extracts | "AddAgeDecade" >> beam.Map(decade_extractor.add_decade)
         if self._destination is not None:
+            # While the images' bytes are still there: one more model may be asked.
             _ = extracts | "WritePredictions" >> predictions_writer.WritePredictions(self._destination)
-        return extracts
+        decades: _Extracts = extracts | "AddAgeDecade" >> beam.Map(decade_extractor.add_decade)
+        return decades
 
 
 def custom_extractors(

@@ -146,34 +146,53 @@ def _is_worse(whole: Difference, margin: float) -> bool:
     return whole.mean > margin and whole.low > 0
 
 
-def sentences(comparison: Comparison, margin: float, version: int) -> list[str]:
+def sentences(comparison: Comparison, margin: float, version: int, standing: str = "which is being served") -> list[str]:
     """Says why a candidate is refused, a sentence for each reason; nothing where it is not.
 
     Args:
         comparison: from `compare`.
         margin: that was allowed, years.
         version: of the champion.
+        standing: what makes it one.
     """
     said = []
+    named = f"version {version}, {standing}"
     if comparison.worse:
-        said.append(_sentence(comparison.whole, "", margin, version))
+        said.append(_sentence(comparison.whole, "", margin, named))
     for feature, value in comparison.worse_slices:
         said.append(
-            _sentence(comparison.slices[feature, value], f" in the slice {feature}={value or '(blank)'}", margin, version)
+            _sentence(comparison.slices[feature, value], f" in the slice {feature}={value or '(blank)'}", margin, named)
         )
     return said
 
 
-def _sentence(found: Difference, where: str, margin: float, version: int) -> str:
+def _sentence(found: Difference, where: str, margin: float, named: str) -> str:
     interval = f"{100 * found.confidence:.0f} % interval {found.low:.2f} to {found.high:.2f}"
     return (
-        f"The MAE{where} is {found.mean:.2f} years worse than that of version {version}, which is being served, on the same "
+        f"The MAE{where} is {found.mean:.2f} years worse than that of {named}, on the same "
         f"{found.count} test photographs ({interval}); allowed is at most {margin:g} (evaluator.max_regression)."
     )
 
 
+def learnt_from(predictions: PredictionColumns, training: npt.NDArray[np.uint64] | None) -> npt.NDArray[np.bool_] | None:
+    """Returns bool[n], which of the test photographs a model learnt from; None where it does not tell.
+
+    Args:
+        predictions: read from a file, with `images`.
+        training: what `age.serving.training_images.read` says of the model.
+    """
+    if training is None or predictions.images is None:
+        return None
+    return np.isin(predictions.images, training)
+
+
 def of_predictions(
-    predictions: PredictionColumns, sliced_by: Sequence[str], margin: float, min_slice_examples: int
+    predictions: PredictionColumns,
+    sliced_by: Sequence[str],
+    margin: float,
+    min_slice_examples: int,
+    champion_age: Errors | None = None,
+    left_out: npt.NDArray[np.bool_] | None = None,
 ) -> Comparison | None:
     """Compares what two models answered for the test photographs.
 
@@ -182,12 +201,18 @@ def of_predictions(
         sliced_by: attribute columns, beside the decade of age.
         margin: by how many years the candidate may be worse.
         min_slice_examples: slices with fewer photographs are compared and never refuse.
+        champion_age: float64[n], what another model than the champion answered, years; None for the champion.
+        left_out: bool[n], photographs that are not compared; None for none.
 
     Returns:
         None where no champion answered.
     """
-    if predictions.champion_age is None:
+    champion_age = predictions.champion_age if champion_age is None else champion_age
+    if champion_age is None:
         return None
+    champion = champion_age - predictions.real_age
+    if left_out is not None:
+        champion = np.where(left_out, math.nan, champion)
     decades = np.floor(predictions.real_age / 10).astype(int)
     slices = {(features.AGE_DECADE, features.age_decade(10.0 * decade)): decades == decade for decade in np.unique(decades)}
     for name in sliced_by:
@@ -195,7 +220,7 @@ def of_predictions(
         slices.update({(name, value): codes == place for place, value in enumerate(values)})
     return compare(
         predictions.predicted_age - predictions.real_age,
-        predictions.champion_age - predictions.real_age,
+        champion,
         margin,
         slices,
         min_slice_examples,

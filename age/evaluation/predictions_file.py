@@ -1,7 +1,8 @@
 """The file `predictions.csv`: what a model answered for each test photograph, one row each, in the order of their hashes.
 
 Its columns are `file_name`, `sha256`, `real_age`, `predicted_age` (years), then the attribute columns of the data, and at last
-`champion_age` where a champion answered for the same photographs.
+`champion_age` where a champion answered for the same photographs, and `best_version_age` where a version did that is still in the
+serving directory and was better than the champion by its own record.
 """
 
 import array
@@ -15,10 +16,12 @@ import numpy as np
 import numpy.typing as npt
 
 from age import spreadsheet_cells, storage
+from age.serving import training_images
 
 PREDICTIONS_FILE = "predictions.csv"
 COLUMNS = ("file_name", "sha256", "real_age", "predicted_age")
-CHAMPION_COLUMN = "champion_age"
+CHAMPION_COLUMN, BEST_COLUMN = "champion_age", "best_version_age"
+_ANSWERS = (CHAMPION_COLUMN, BEST_COLUMN)
 
 
 class Row(NamedTuple):
@@ -30,6 +33,7 @@ class Row(NamedTuple):
     predicted_age: float
     attributes: tuple[str, ...]
     champion_age: float | None = None
+    best_version_age: float | None = None
 
     @property
     def error(self) -> float:
@@ -45,22 +49,26 @@ class PredictionColumns:
         predicted_age: float64[n], years; NaN where the model could not answer.
         attributes: for each attribute column its different values, and int32[n] that says which of them a row has.
         champion_age: float64[n], years, likewise; None where there was no champion.
+        best_version_age: float64[n], years, likewise.
+        images: uint64[n], which photograph it is (see `age.serving.training_images`); None where nobody asked.
     """
 
     real_age: npt.NDArray[np.float64]
     predicted_age: npt.NDArray[np.float64]
     attributes: dict[str, tuple[list[str], npt.NDArray[np.int32]]]
     champion_age: npt.NDArray[np.float64] | None = None
+    best_version_age: npt.NDArray[np.float64] | None = None
+    images: npt.NDArray[np.uint64] | None = None
 
 
-def header(attributes: Sequence[str], with_champion: bool = False) -> str:
+def header(attributes: Sequence[str], with_champion: bool = False, with_best: bool = False) -> str:
     """Returns the first line. An attribute column with the name of one of ours gets a `_` behind it."""
     names = list(COLUMNS)
     for name in attributes:
-        while name in names or name == CHAMPION_COLUMN:
+        while name in names or name in _ANSWERS:
             name += "_"
         names.append(name)
-    return line([*names, CHAMPION_COLUMN] if with_champion else names)
+    return line([*names, *_ANSWERS[: with_champion + with_best]])
 
 
 def line(fields: Iterable[str]) -> str:
@@ -85,12 +93,13 @@ def rows(path: str) -> Iterator[Row]:
     """
     with storage.open_binary(path) as file, io.TextIOWrapper(file, encoding="utf-8", newline="") as text:
         reader = csv.reader(text)
-        with_champion = next(reader, [])[-1:] == [CHAMPION_COLUMN]
+        names = next(reader, [])
+        others = sum(name in _ANSWERS for name in names[-len(_ANSWERS) :])
         for fields in reader:
-            champion_age = float(fields.pop()) if with_champion else None
+            answers = [float(fields.pop(len(names) - others)) for _ in range(others)]
             fields = [spreadsheet_cells.original(field) for field in fields]
             file_name, sha256, real_age, predicted_age, *attributes = fields
-            yield Row(file_name, sha256, float(real_age), float(predicted_age), tuple(attributes), champion_age)
+            yield Row(file_name, sha256, float(real_age), float(predicted_age), tuple(attributes), *answers)
 
 
 def read(path: str, attributes: Sequence[str]) -> PredictionColumns:
@@ -100,7 +109,8 @@ def read(path: str, attributes: Sequence[str]) -> PredictionColumns:
         path: the file.
         attributes: the attribute columns of the data, in their order. Columns are told by their place.
     """
-    real, predicted, champion = array.array("d"), array.array("d"), array.array("d")
+    real, predicted, champion, best = array.array("d"), array.array("d"), array.array("d"), array.array("d")
+    images = array.array("Q")
     codes = [array.array("i") for _ in attributes]
     values: list[dict[str, int]] = [{} for _ in attributes]
     for row in rows(path):
@@ -108,6 +118,9 @@ def read(path: str, attributes: Sequence[str]) -> PredictionColumns:
         predicted.append(row.predicted_age)
         if row.champion_age is not None:
             champion.append(row.champion_age)
+        if row.best_version_age is not None:
+            best.append(row.best_version_age)
+        images.append(training_images.prefix(row.sha256))
         for place, value in enumerate(row.attributes):
             codes[place].append(values[place].setdefault(value, len(values[place])))
     return PredictionColumns(
@@ -117,4 +130,6 @@ def read(path: str, attributes: Sequence[str]) -> PredictionColumns:
             name: (list(values[place]), np.frombuffer(codes[place], dtype=np.int32)) for place, name in enumerate(attributes)
         },
         champion_age=np.frombuffer(champion, dtype=np.float64) if champion else None,
+        best_version_age=np.frombuffer(best, dtype=np.float64) if best else None,
+        images=np.frombuffer(images, dtype=np.uint64),
     )

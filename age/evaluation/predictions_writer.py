@@ -13,12 +13,13 @@ from tensorflow_model_analysis import constants
 from tensorflow_model_analysis.api import types
 
 from age import storage
-from age.evaluation import predictions_file
+from age.evaluation import evaluation_config, predictions_file
 from schemas import features
 
 CANDIDATE, BASELINE = "candidate", "baseline"
 """TFMA's names for the model that is evaluated and for the champion, where there is one."""
 
+_BEST_KEY = "best_version_predictions"
 _ROWS_PER_PART = 50_000
 _HASH_DIGITS = 15
 
@@ -35,12 +36,14 @@ class Destination:
         attributes: the attribute columns, in order.
         parts: number of parts.
         with_champion: whether a champion predicts too.
+        best_model: directory of one more SavedModel that does; None for none.
     """
 
     directory: str
     attributes: tuple[str, ...]
     parts: int
     with_champion: bool = False
+    best_model: str | None = None
 
     def part_path(self, part: int) -> str:
         return storage.join(self.directory, f"{predictions_file.PREDICTIONS_FILE}.{part:05d}-of-{self.parts:05d}")
@@ -57,7 +60,9 @@ def destination() -> Destination | None:
 
 
 @contextlib.contextmanager
-def writing_predictions(directory: str, attributes: list[str], pictures: int, with_champion: bool = False) -> Iterator[None]:
+def writing_predictions(
+    directory: str, attributes: list[str], pictures: int, with_champion: bool = False, best_model: str | None = None
+) -> Iterator[None]:
     """Has the evaluation that runs inside write `predictions.csv` into `directory`.
 
     Args:
@@ -65,9 +70,10 @@ def writing_predictions(directory: str, attributes: list[str], pictures: int, wi
         attributes: the attribute columns, in order.
         pictures: number of photographs in all splits. The test split is a range of the hashes, so that its share of the
             parts is its share of the photographs.
-        with_champion: whether a champion predicts too; its answers are the last column.
+        with_champion: whether a champion predicts too; its answers are the next column.
+        best_model: directory of one more SavedModel that does, where workers find it; its answers are the last column.
     """
-    chosen = Destination(directory, tuple(attributes), max(1, -(-pictures // _ROWS_PER_PART)), with_champion)
+    chosen = Destination(directory, tuple(attributes), max(1, -(-pictures // _ROWS_PER_PART)), with_champion, best_model)
     storage.make_directory(directory)
     token = _destination.set(chosen)
     try:
@@ -76,7 +82,7 @@ def writing_predictions(directory: str, attributes: list[str], pictures: int, wi
         _destination.reset(token)
     parts = [path for path in map(chosen.part_path, range(chosen.parts)) if storage.exists(path)]
     whole = os.path.join(directory, predictions_file.PREDICTIONS_FILE)
-    storage.concatenate(predictions_file.header(attributes, with_champion), parts, whole)
+    storage.concatenate(predictions_file.header(attributes, with_champion, best_model is not None), parts, whole)
     for path in parts:
         storage.remove_file(path)
 
@@ -111,6 +117,8 @@ def _rows_by_part(extracts: types.Extracts, to: Destination) -> Iterator[tuple[i
     ]
     if to.with_champion:
         columns.append([predictions_file.number(age) for age in _ages(extracts[constants.PREDICTIONS_KEY], BASELINE)])
+    if to.best_model is not None:
+        columns.append([predictions_file.number(age) for age in extracts[_BEST_KEY]])
     for sha256, *fields in zip(hashes, *columns, strict=True):
         place = int(sha256[:_HASH_DIGITS], 16) * to.parts // 16**_HASH_DIGITS
         yield place, (sha256, predictions_file.line(fields))
@@ -122,6 +130,26 @@ def _write_part(part: tuple[int, Iterable[tuple[str, str]]], to: Destination) ->
     storage.write_text(to.part_path(number), "".join(line for _, line in sorted(rows)))
 
 
+class _AskBestModel(beam.DoFn):
+    """Adds what one more model answers for the serialized examples of a batch: TFMA compares two models at most."""
+
+    def __init__(self, model: str):
+        self._model = model
+
+    def setup(self) -> None:
+        import tensorflow as tf
+
+        # The module must outlive its signature, which holds its variables weakly.
+        self._loaded = tf.saved_model.load(self._model)
+        self._signature = self._loaded.signatures[evaluation_config.SIGNATURE]
+
+    def process(self, extracts: types.Extracts) -> Iterator[types.Extracts]:
+        import tensorflow as tf
+
+        examples = np.asarray(extracts[constants.INPUT_KEY], dtype=object).reshape(-1)
+        yield {**extracts, _BEST_KEY: self._signature(tf.constant(examples))[features.AGE].numpy().reshape(-1)}
+
+
 class WritePredictions(beam.PTransform[beam.pvalue.PCollection[types.Extracts], beam.pvalue.PCollection[None]]):
     """Writes batches of TFMA's extracts, predictions in them, as the parts of a predictions file."""
 
@@ -130,6 +158,8 @@ class WritePredictions(beam.PTransform[beam.pvalue.PCollection[types.Extracts], 
         self._to = to
 
     def expand(self, extracts: beam.pvalue.PCollection[types.Extracts]) -> beam.pvalue.PCollection[None]:
+        if self._to.best_model is not None:
+            extracts = extracts | "AskBestModel" >> beam.ParDo(_AskBestModel(self._to.best_model))
         written: beam.pvalue.PCollection[None] = (
             extracts
             | "PredictionRows" >> beam.FlatMap(_rows_by_part, self._to)

@@ -15,6 +15,7 @@ from age import progress, storage
 from age.model import epoch_progress, example_reading, export, feature_cache, feeding, network, objective, optimizer, precision
 from age.model.augmentation import augmenter
 from age.model.settings import TrainerInputs, TrainerSettings
+from age.serving import training_images
 from schemas.failures import TrainingDiverged
 from schemas.verdict import FeatureCache, Training
 
@@ -228,6 +229,7 @@ def run_fn(fn_args: FnArgs) -> None:
     settings = inputs.settings
     made_from = {**inputs.provenance, "precision": record.precision}
     export.export(net.whole, settings.image_size, settings.mirror_averaging, fn_args.serving_model_dir, made_from)
+    training_images.write(fn_args.serving_model_dir, [training.labels.sha256, validation.labels.sha256])
     storage.make_directory(fn_args.model_run_dir)
     whole = record.model_copy(update={"seconds": time.monotonic() - started})
     storage.write_text(os.path.join(fn_args.model_run_dir, HISTORY_FILE), json.dumps(whole.model_dump(), indent=2))

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Sequence
 
 from age.reporting import for_whom
-from schemas.verdict import EXPLORE, Interval, Verdict
+from schemas.verdict import AWAITING_APPROVAL, EXPLORE, Interval, Verdict
 
 YES = "yes"
 NO = "no"
@@ -69,9 +69,12 @@ def headline(verdict: Verdict) -> Headline:
         if metrics
         else ""
     )
-    served = for_whom.served(verdict)
+    served, exceptions = for_whom.served(verdict), for_whom.exceptions(verdict)
+    if verdict.push == AWAITING_APPROVAL:
+        sentence = f"Blessed{f' {served}' if served else ''}, and waiting for a person's approval. {measured}".strip()
+        return Headline(question, "Not yet", sentence, NEUTRAL, exceptions)
     answer = f"Yes, {served}" if served else "Yes"
-    return Headline(question, answer, f"Blessed. {measured}".strip(), YES, for_whom.exceptions(verdict))
+    return Headline(question, answer, f"Blessed. {measured}".strip(), YES, exceptions)
 
 
 def comparisons(verdict: Verdict) -> list[str]:
@@ -104,7 +107,15 @@ def comparisons(verdict: Verdict) -> list[str]:
                 f"Photograph by photograph, the difference is between {difference.low:+.2f} and {difference.high:+.2f} years "
                 "with 95 % confidence (above 0 this model is worse)."
             )
-    elif verdict.champion is None:
+    if verdict.best_version and verdict.best_version.difference and verdict.best_version.difference.mean is not None:
+        best = verdict.best_version
+        worse = verdict.best_version.difference.mean
+        sentences.append(
+            f"Version {best.version} is the best one that is still in the serving directory, by its own record: on the same "
+            f"photographs, this model is {abs(worse):.2f} years {'worse' if worse > 0 else 'better'}."
+        )
+    sentences += [one.left_out() for one in (verdict.champion, verdict.best_version) if one and one.left_out()]
+    if verdict.champion is None:
         sentences.append("Nothing else was being served to compare it with.")
     baseline = verdict.constant_baseline
     if baseline and baseline.mae:

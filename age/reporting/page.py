@@ -2,6 +2,7 @@
 
 import csv
 import os
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -21,6 +22,10 @@ MODEL_CARD_FILE = "model_card.md"
 
 _TEMPLATE = "page.html.j2"
 _MAX_CHARTED_ATTRIBUTES = 8
+_PARTS_ABOUT_THE_MODEL = tuple(
+    re.compile(pattern, re.DOTALL)
+    for pattern in ("<title>.*?</title>", "<header>.*?(?=<nav)", '<section id="provenance">.*?</section>')
+)
 
 
 def _percent(value: float | None, digits: int = 1) -> str:
@@ -144,10 +149,14 @@ def _charts(verdict: Verdict, predicted: ShownPredictions | None) -> dict[str, A
     }
 
 
+def _no_faces(verdict: Verdict) -> dict[str, Any]:
+    return {"allowed": verdict.setting("report.faces") is True, "problem": None, "by_sha256": {}, "across_ages": []}
+
+
 def _faces(verdict: Verdict, predicted: ShownPredictions | None) -> dict[str, Any]:
     """Returns the thumbnails, or why there are none."""
-    allowed = verdict.setting("report.faces") is True
-    nothing: dict[str, Any] = {"allowed": allowed, "problem": None, "by_sha256": {}, "across_ages": []}
+    nothing = _no_faces(verdict)
+    allowed = nothing["allowed"]
     if not allowed or not verdict.paths.examples:
         return nothing
     wanted = {row.sha256 for row in (*predicted.worst, *predicted.sample)} if predicted else set()
@@ -172,6 +181,12 @@ def render(verdict: Verdict) -> str:
     `paths.predictions` and `paths.examples` name.
     """
     predicted, predictions_problem = _read_predictions(verdict.paths.predictions)
+    return _render(verdict, predicted, predictions_problem, _faces(verdict, predicted))
+
+
+def _render(
+    verdict: Verdict, predicted: ShownPredictions | None, predictions_problem: str | None, faces: dict[str, Any]
+) -> str:
     displayed = shown(_with_published_paths(verdict))
     return (
         environment()
@@ -185,7 +200,7 @@ def render(verdict: Verdict) -> str:
             charts=_charts(displayed, predicted),
             predictions=predicted,
             predictions_problem=predictions_problem,
-            faces=_faces(verdict, predicted),
+            faces=faces,
             max_points=charts.MAX_POINTS,
             per_decade=thumbnails.PER_DECADE,
             reproduce=reproduction.command(verdict.configuration, verdict.kind) if verdict.configuration else None,
@@ -198,6 +213,19 @@ def render(verdict: Verdict) -> str:
     )
 
 
+def write_verdict(verdict: Verdict, *directories: str) -> None:
+    """Writes `blessing.json` alone into each directory.
+
+    Args:
+        verdict: of a run.
+        directories: created where they do not exist.
+    """
+    content = _with_published_paths(verdict).to_json()
+    for directory in directories:
+        storage.make_directory(directory)
+        storage.write_text(os.path.join(directory, BLESSING_FILE), content)
+
+
 def write(verdict: Verdict, *directories: str) -> None:
     """Writes `report.html`, `blessing.json`, `rejects.csv` and `model_card.md` of a verdict into each directory.
 
@@ -206,7 +234,6 @@ def write(verdict: Verdict, *directories: str) -> None:
         directories: created where they do not exist.
     """
     page = render(verdict)
-    content = _with_published_paths(verdict).to_json()
     beside = {data_facts.REJECTS_FILE: verdict.paths.rejects, MODEL_CARD_FILE: verdict.paths.model_card}
     for directory in directories:
         storage.make_directory(directory)
@@ -214,4 +241,25 @@ def write(verdict: Verdict, *directories: str) -> None:
             if source and storage.exists(source):
                 storage.concatenate("", [source], os.path.join(directory, name))
         storage.write_text(os.path.join(directory, REPORT_FILE), page)
-        storage.write_text(os.path.join(directory, BLESSING_FILE), content)
+        write_verdict(verdict, directory)
+
+
+def update(verdict: Verdict, directory: str) -> None:
+    """Writes `blessing.json` anew, and those parts of `report.html` that say what became of the model.
+
+    Charts and photographs stay as the run drew them: what they were drawn from may lie where only its steps reach it.
+
+    Args:
+        verdict: of the run, with what has become of its model since.
+        directory: where `write` wrote before.
+    """
+    path = os.path.join(directory, REPORT_FILE)
+    page = storage.read_bytes(path).decode("utf-8")
+    anew = _render(verdict, None, None, _no_faces(verdict))
+    for part in _PARTS_ABOUT_THE_MODEL:
+        if (now := part.search(anew)) and (before := part.search(page)):
+            page = page[: before.start()] + now.group() + page[before.end() :]
+    if verdict.paths.model_card:
+        storage.concatenate("", [verdict.paths.model_card], os.path.join(directory, MODEL_CARD_FILE))
+    storage.write_text(path, page)
+    write_verdict(verdict, directory)

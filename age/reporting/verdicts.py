@@ -11,7 +11,19 @@ from age.dataset import data_facts
 from age.evaluation import evidence, prediction_errors, predictions_file
 from schemas import features
 from schemas.run_description import RunDescription
-from schemas.verdict import EXPLORE, SCHEMA_VERSION, Champion, Paths, Stage, Training, Verdict
+from schemas.verdict import (
+    AWAITING_APPROVAL,
+    EXPLORE,
+    PENDING,
+    PUSHED,
+    SCHEMA_VERSION,
+    Approval,
+    Champion,
+    Paths,
+    Stage,
+    Training,
+    Verdict,
+)
 
 if TYPE_CHECKING:
     from age.evaluation.evaluation_result import EvaluationResult
@@ -37,6 +49,10 @@ def _library_versions() -> dict[str, str]:
     return versions
 
 
+def _now() -> str:
+    return datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
+
+
 def _verdict(run: RunDescription, **found: Any) -> Verdict:
     """Returns a verdict; what was not found is there as null or empty."""
     return Verdict(
@@ -48,15 +64,18 @@ def _verdict(run: RunDescription, **found: Any) -> Verdict:
             "metrics": None,
             "constant_baseline": None,
             "champion": None,
+            "best_version": None,
             "slices": [],
             "groups": [],
             "weakest_slices": [],
             "model_version": None,
+            "push": None,
+            "approval": None,
             "data_fingerprint": run.data_fingerprint,
             "training": None,
             "configuration": run.configuration,
             "versions": _library_versions(),
-            "created": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+            "created": _now(),
             **found,
         }
     )
@@ -106,8 +125,10 @@ def of_data(
 def _champion(version: int, result: "EvaluationResult") -> Champion | None:
     if not version:
         return None
-    difference = {"difference": result.difference} if result.difference else {}
-    return Champion(version=version, metrics=result.champion_metrics, **difference)
+    compared: dict[str, Any] = (
+        {"difference": result.difference, "learnt_from": result.learnt_from} if result.difference else {}
+    )
+    return Champion(version=version, metrics=result.champion_metrics, **compared)
 
 
 def of_model(
@@ -122,11 +143,8 @@ def of_model(
     report: str,
     stages: list[Stage],
     champion_version: int,
-    pushed_version: str | None,
-    pushed_model: str | None,
-    refusal: str = "",
 ) -> Verdict:
-    """Returns the verdict of a run that made a model.
+    """Returns the verdict of a run that made a model, before that is pushed.
 
     Args:
         run: what was known of it before.
@@ -140,9 +158,6 @@ def of_model(
         report: path of the report for people.
         stages: the steps that had finished.
         champion_version: the version that the candidate was compared with; 0 for none.
-        pushed_version: the version that was pushed; None for none.
-        pushed_model: its directory.
-        refusal: why a model that met every threshold was not pushed and may not serve; empty where it was.
     """
     data = data_facts.read(rejects, run.data_dir)
     predictions_path = storage.join(evaluation, predictions_file.PREDICTIONS_FILE)
@@ -152,21 +167,22 @@ def of_model(
     return _verdict(
         run,
         run_id=run_id,
-        blessed=result.validation_ok and not refusal,
-        reasons=[*result.reasons, *([refusal] if refusal else [])],
+        blessed=result.validation_ok,
+        reasons=result.reasons,
         metrics=metrics,
         constant_baseline=prediction_errors.constant_baseline(predictions, data.ages[features.TRAIN].median),
         champion=_champion(champion_version, result),
+        best_version=result.best_version,
         slices=result.slices,
         groups=evidence.groups(result.slices),
         weakest_slices=prediction_errors.weakest_slices(result.slices, metrics.mae),
-        model_version=pushed_version,
+        push=PENDING if result.validation_ok else None,
         data=data,
         stages=stages,
         training=Training.model_validate(json.loads(storage.read_bytes(history))),
         paths=Paths(
             metadata=run.metadata_path,
-            model=pushed_model,
+            model=None,
             rejects=storage.join(rejects, data_facts.REJECTS_FILE),
             examples=examples,
             evaluation=evaluation,
@@ -174,3 +190,42 @@ def of_model(
             report=report,
         ),
     )
+
+
+def with_paths(verdict: Verdict, **paths: str | None) -> Verdict:
+    """Returns the verdict with some of its paths replaced."""
+    return verdict.model_copy(update={"paths": verdict.paths.model_copy(update=paths)})
+
+
+def refused(verdict: Verdict, reason: str) -> Verdict:
+    """Returns the verdict on a model that met every threshold and may not serve all the same.
+
+    Args:
+        verdict: from `of_model`.
+        reason: why, in a sentence.
+    """
+    return verdict.model_copy(
+        update={"blessed": False, "push": None, "reasons": [*verdict.reasons, reason], "created": _now()}
+    )
+
+
+def awaiting_approval(verdict: Verdict) -> Verdict:
+    """Returns the verdict on a model that a person has yet to approve."""
+    return verdict.model_copy(update={"push": AWAITING_APPROVAL, "created": _now()})
+
+
+def approved(verdict: Verdict, by: str, reason: str) -> Verdict:
+    """Returns the verdict on a model that a person has approved just now."""
+    return verdict.model_copy(update={"approval": Approval(by=by, reason=reason, when=_now())})
+
+
+def pushed(verdict: Verdict, version: str, model: str) -> Verdict:
+    """Returns the verdict on a model that is in the serving directory.
+
+    Args:
+        verdict: from `of_model`.
+        version: its number there.
+        model: its directory.
+    """
+    served = with_paths(verdict, model=model)
+    return served.model_copy(update={"push": PUSHED, "model_version": version, "created": _now()})

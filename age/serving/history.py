@@ -30,6 +30,7 @@ class Event(pydantic.BaseModel):
         run: the run that did it; empty for a person.
         by: user and machine.
         why: the reason, in words.
+        mae: mean absolute error that the run measured, years; None where nobody said.
     """
 
     model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
@@ -41,6 +42,7 @@ class Event(pydantic.BaseModel):
     run: str = ""
     by: str = ""
     why: str = ""
+    mae: float | None = None
 
 
 def whoever_this_is() -> str:

@@ -4,6 +4,7 @@
         1790000000/                 a version; the one with the highest number is served
         .age-pipeline/history/      what happened to versions, one file for each event
         .age-pipeline/withdrawn/    versions that were taken away and can be restored
+        .age-pipeline/waiting/      models that a person has yet to approve
         .age-pipeline/unfinished/   what is being written or removed
         .age-pipeline/lock          held by whoever changes the directory
 
@@ -16,13 +17,14 @@ import contextlib
 import dataclasses
 import datetime
 import functools
+import math
 import os
 import time
 import uuid
 from collections.abc import Callable, Iterator
 
 from age import storage
-from age.serving import directory_lock, history
+from age.serving import approval, directory_lock, history
 from age.serving.model_digest import EXTRA_ASSETS, MODEL_FILE, PROVENANCE_FILE, content_digest, is_model
 from schemas.bad_input import BadInput
 
@@ -168,6 +170,27 @@ class ServingDirectory:
                 return Champion(served.version, served.digest)
         return Champion()
 
+    def best(self, candidate: str, champion: Champion) -> Champion:
+        """Returns the version with the least error by its own record, where that is less than the champion's.
+
+        A chain of pushes, each a little worse than the one before, could else end anywhere. The record is the error that the
+        version's own run measured, on its own photographs: it says which version is worth comparing with, and no more.
+
+        Args:
+            candidate: digest of the candidate's content.
+            champion: that of the candidate.
+
+        Returns:
+            A champion of version 0 where there is none.
+        """
+        records = {event.digest: event.mae for event in self.events() if event.mae is not None}
+        least, best = records.get(champion.digest, math.inf), Champion()
+        for served in self.versions():
+            mae = records.get(served.digest, math.inf)
+            if mae < least and served.digest not in (candidate, champion.digest):
+                least, best = mae, Champion(served.version, served.digest)
+        return best
+
     def publish(
         self,
         model: str,
@@ -175,6 +198,7 @@ class ServingDirectory:
         run: str = "",
         by: str = "",
         why: str = "",
+        mae: float | None = None,
     ) -> Publication:
         """Makes a model the newest version, unless it is that already.
 
@@ -184,6 +208,7 @@ class ServingDirectory:
             run: name of the run that publishes it.
             by: who does, the user of this process unless given.
             why: the reason, for the history.
+            mae: what its run measured, years; for later candidates (see `best`).
 
         Returns:
             Where the model is.
@@ -204,8 +229,7 @@ class ServingDirectory:
                     storage.remove_tree(staged)
                 return Publication(self.versions()[0], new=False)
             try:
-                self._require_not_withdrawn(digest)
-                self._require_champion(digest, compared_with)
+                self._require_publishable(digest, compared_with)
                 staged = staged or self._stage(model, digest)
                 version = self._next_version()
                 path = storage.join(self.path, str(version))
@@ -214,8 +238,96 @@ class ServingDirectory:
                 if staged and storage.is_directory(staged):
                     storage.remove_tree(staged)
                 raise
-            self._record("published", version, digest, run, by, why)
+            self._record("published", version, digest, run, by, why, mae)
         return Publication(ServedModel(version, path), new=True)
+
+    def hold(
+        self, model: str, compared_with: Champion, run: str, report_dir: str, mae: float | None = None
+    ) -> Publication | None:
+        """Keeps a model until a person approves it, unless it is the newest version already.
+
+        Args:
+            model: directory of the SavedModel.
+            compared_with: what the candidate was compared with.
+            run: name of the run that made it.
+            report_dir: the folder of its report.
+            mae: what the run measured, years.
+
+        Returns:
+            Where the model is being served already; None where it waits now.
+
+        Raises:
+            Withdrawn, BadInput: as `publish` does.
+        """
+        if not is_model(model):
+            raise BadInput(f"{model}: there is no SavedModel to keep. Expected a directory with {MODEL_FILE}.")
+        digest = content_digest(model)
+        with self._changing():
+            if self._is_newest(digest):
+                return Publication(self.versions()[0], new=False)
+            self._require_publishable(digest, compared_with)
+            candidate = approval.Candidate(
+                run=run,
+                digest=digest,
+                champion_version=compared_with.version,
+                champion_digest=compared_with.digest,
+                report_dir=report_dir,
+                mae=mae,
+                since=datetime.datetime.now(datetime.timezone.utc),
+            )
+            try:
+                approval.keep(self._own("waiting"), self._own("unfinished", uuid.uuid4().hex), model, candidate)
+            except OSError as error:
+                raise BadInput(f"{self.path}: the model can't be written there: {error.strerror or error}.") from error
+        return None
+
+    def waiting(self) -> list[approval.Waiting]:
+        """Returns the models that a person has yet to approve, by the name of their runs.
+
+        Raises:
+            BadInput: what is known of one can't be read.
+        """
+        return approval.read(self._own("waiting"))
+
+    def require_approvable(self, waiting: approval.Waiting) -> None:
+        """Looks whether a model that waits would be pushed now.
+
+        Raises:
+            Withdrawn: this very model was withdrawn before.
+            BadInput: what is being served is not what it was compared with, or the model is not the one that was blessed.
+        """
+        candidate = waiting.candidate
+        if not is_model(waiting.model) or content_digest(waiting.model) != candidate.digest:
+            raise BadInput(
+                f"{waiting.model}: this is not the model that was blessed: its content is another one. Nothing was pushed. Remove "
+                f"{waiting.path} and run again: the model comes from the cache."
+            )
+        if not self._is_newest(candidate.digest):
+            self._require_publishable(candidate.digest, Champion(candidate.champion_version, candidate.champion_digest))
+
+    def approve(self, waiting: approval.Waiting, by: str, why: str) -> Publication:
+        """Makes a model that waits the newest version.
+
+        Args:
+            waiting: from `waiting`.
+            by: who approves.
+            why: the reason.
+
+        Raises:
+            Withdrawn, BadInput: what `require_approvable` raises.
+        """
+        self.require_approvable(waiting)
+        candidate = waiting.candidate
+        publication = self.publish(
+            waiting.model,
+            compared_with=Champion(candidate.champion_version, candidate.champion_digest),
+            run=candidate.run,
+            by=by,
+            why=why,
+            mae=candidate.mae,
+        )
+        approval.remove(waiting.path)
+        return publication
 
     def planned_withdrawal(self, version: int) -> list[Change]:
         """Returns what withdrawing a version changes.
@@ -307,6 +419,10 @@ class ServingDirectory:
 
     def _withdrawal(self, served: ServedModel) -> Change:
         return Change("withdrawn", served.version, served.path)
+
+    def _require_publishable(self, digest: str, compared_with: Champion | None) -> None:
+        self._require_not_withdrawn(digest)
+        self._require_champion(digest, compared_with)
 
     def _require_not_withdrawn(self, digest: str) -> None:
         if any(served.digest == digest for served in self.versions()):
@@ -400,7 +516,9 @@ class ServingDirectory:
         storage.sync(self.path)
         storage.remove_tree(gone)
 
-    def _record(self, what: history.What, version: int, digest: str, run: str, by: str, why: str) -> None:
+    def _record(
+        self, what: history.What, version: int, digest: str, run: str, by: str, why: str, mae: float | None = None
+    ) -> None:
         event = history.Event(
             when=datetime.datetime.now(datetime.timezone.utc),
             what=what,
@@ -409,6 +527,7 @@ class ServingDirectory:
             run=run,
             by=by or history.whoever_this_is(),
             why=why,
+            mae=mae,
         )
         history.record(self._own("history"), event)
 

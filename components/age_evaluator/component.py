@@ -22,6 +22,8 @@ class AgeEvaluatorSpec(component_spec.ComponentSpec):
         "serving_dir": component_spec.ExecutionParameter(type=str),
         "champion_version": component_spec.ExecutionParameter(type=int),
         "champion_digest": component_spec.ExecutionParameter(type=str),
+        "best_version": component_spec.ExecutionParameter(type=int),
+        "best_digest": component_spec.ExecutionParameter(type=str),
         "code": component_spec.ExecutionParameter(type=str),
     }
     INPUTS = {
@@ -41,7 +43,16 @@ class AgeEvaluator(base_beam_component.BaseBeamComponent):
     """Measures a model on the test split with TFMA and blesses it, or does not.
 
         evaluator = AgeEvaluator(
-            examples, statistics, schema, model, EvaluatorSettings(max_mae=8), "run/serving/age", champion_version, champion_digest
+            examples,
+            statistics,
+            schema,
+            model,
+            EvaluatorSettings(max_mae=8),
+            "run/serving/age",
+            champion_version,
+            champion_digest,
+            best_version,
+            best_digest,
         )
 
     It is TFX's Evaluator with an evaluation configuration that is made when the step runs: thresholds are plain
@@ -63,6 +74,8 @@ class AgeEvaluator(base_beam_component.BaseBeamComponent):
         serving_dir: directory with the numbered versions.
         champion_version: the version that the candidate is compared with; 0 for none.
         champion_digest: digest of its content; empty likewise.
+        best_version: a version that was better by its own record, with which the candidate is compared too; 0 for none.
+        best_digest: digest of its content; empty likewise.
         max_mae: replaces `settings.max_mae`, where it is a pipeline parameter.
     """
 
@@ -79,6 +92,8 @@ class AgeEvaluator(base_beam_component.BaseBeamComponent):
         serving_dir: str,
         champion_version: int,
         champion_digest: str,
+        best_version: int,
+        best_digest: str,
         max_mae: float | None = None,
     ):
         super().__init__(
@@ -90,6 +105,8 @@ class AgeEvaluator(base_beam_component.BaseBeamComponent):
                 serving_dir=serving_dir,
                 champion_version=champion_version,
                 champion_digest=champion_digest,
+                best_version=best_version,
+                best_digest=best_digest,
                 code=code_digest.of(executor.__name__, libraries=_LIBRARIES),
                 max_mae=settings.max_mae if max_mae is None else max_mae,
                 min_examples=settings.min_examples,

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+from typing import Any
 
 import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.proto import config_pb2
@@ -26,7 +27,7 @@ from age.evaluation import (
     predictions_writer,
 )
 from age.evaluation.settings import EvaluatorSettings
-from age.serving import model_digest
+from age.serving import model_digest, training_images
 from components import run_parameters, statistics
 from schemas import features
 from schemas.bad_input import BadInput
@@ -37,29 +38,69 @@ if not hasattr(tfma, "EvalConfig"):
     tfma.EvalConfig = config_pb2.EvalConfig
 
 
+CHAMPION, BEST = "champion", "best"
+
+
 @contextlib.contextmanager
-def _champion(exec_properties, directory: str):
-    """Yields the served version as an input of TFX's Evaluator, or nothing; workers find its files in `directory` meanwhile.
+def _copied(serving_dir: str, version: int, digest: str, directory: str):
+    """Yields a served version as a `Model`, or None for version 0; workers find its files in `directory` meanwhile.
 
     Raises:
         BadInput: the version is not in the serving directory any more, or another model.
     """
-    version, digest = exec_properties["champion_version"], exec_properties["champion_digest"]
     if not version:
-        yield []
+        yield None
         return
-    source = os.path.join(exec_properties["serving_dir"], str(version))
+    source = os.path.join(serving_dir, str(version))
     model = standard_artifacts.Model()
-    model.uri = os.path.join(directory, "champion")
+    model.uri = directory
     files = path_utils.serving_model_dir(model.uri)
     if model_digest.is_model(source):
         storage.link_or_copy_tree(source, files)
     if not model_digest.is_model(files) or model_digest.content_digest(files) != digest:
         raise BadInput(f"{source}: this version was being served a moment ago and is gone now. Start the run again.")
     try:
-        yield [model]
+        yield model
     finally:
         storage.remove_tree(model.uri)
+
+
+def _compare(
+    evaluation: str,
+    predictions: predictions_file.PredictionColumns,
+    sliced_by: list[str],
+    settings: EvaluatorSettings,
+    versions: dict[str, int],
+    learnt_from: dict[str, Any],
+) -> bool:
+    """Writes how the candidate compares with the champion and, where there is one, the best version; returns whether it is refused.
+
+    Args:
+        evaluation: directory of the evaluation.
+        predictions: of all of them.
+        sliced_by: attribute columns.
+        settings: thresholds.
+        versions: of the champion and the best version; 0 for none.
+        learnt_from: which photographs they learnt from, as they tell.
+    """
+    margin, found, counts, reasons = settings.max_regression, {}, {}, []
+    answers = {CHAMPION: predictions.champion_age, BEST: predictions.best_version_age}
+    for name, standing in ((CHAMPION, "which is being served"), (BEST, "the best one that is still in the serving directory")):
+        if not versions[name]:
+            continue
+        left_out = paired_comparison.learnt_from(predictions, learnt_from[name])
+        counts[name] = None if left_out is None else int(left_out.sum())
+        found[name] = paired_comparison.of_predictions(
+            predictions, sliced_by, margin, settings.min_slice_examples, answers[name], left_out
+        )
+        reasons += paired_comparison.sentences(found[name], margin, versions[name], standing)
+    if CHAMPION not in found:
+        return False
+    best = None
+    if BEST in found:
+        best = comparison_file.best_version(versions[BEST], answers[BEST], predictions.real_age, found[BEST], counts[BEST])
+    comparison_file.write(evaluation, found[CHAMPION], reasons, counts[CHAMPION], best)
+    return any(comparison.refused for comparison in found.values())
 
 
 def _withdraw(blessing) -> None:
@@ -84,7 +125,8 @@ class Executor(tfx_evaluator.Executor):
     """TFX's Evaluator under a configuration made from plain parameters and the data's own columns."""
 
     def Do(self, input_dict, output_dict, exec_properties):
-        """Evaluates the candidate (and the champion, when there is one) on the test split; keeps what it predicted.
+        """Evaluates the candidate (and those that it is compared with, when there are any) on the test split; keeps what they
+        predicted.
 
         Raises:
             BadInput: a threshold is out of range, or the champion is not being served any more.
@@ -100,12 +142,26 @@ class Executor(tfx_evaluator.Executor):
         config = evaluation_config.make(settings, attributes, by_split[features.TEST])
         evaluation = artifact_utils.get_single_uri(output_dict["evaluation"])
         pictures = sum(dataset.num_examples for split in by_split.values() for dataset in split.datasets)
-        with (
-            _champion(exec_properties, evaluation) as baseline,
-            predictions_writer.writing_predictions(evaluation, attributes, pictures, with_champion=bool(baseline)),
-        ):
+        serving_dir = exec_properties["serving_dir"]
+        versions = {name: exec_properties[f"{name}_version"] for name in (CHAMPION, BEST)}
+        with contextlib.ExitStack() as copies:
+            models = {
+                name: copies.enter_context(
+                    _copied(serving_dir, version, exec_properties[f"{name}_digest"], os.path.join(evaluation, name))
+                )
+                for name, version in versions.items()
+            }
+            learnt_from = {
+                name: training_images.read(path_utils.serving_model_dir(model.uri)) for name, model in models.items() if model
+            }
+            best = path_utils.serving_model_dir(models[BEST].uri) if models[BEST] else None
+            copies.enter_context(
+                predictions_writer.writing_predictions(
+                    evaluation, attributes, pictures, with_champion=bool(models[CHAMPION]), best_model=best
+                )
+            )
             super().Do(
-                {**input_dict, "baseline_model": baseline},
+                {**input_dict, "baseline_model": [models[CHAMPION]] if models[CHAMPION] else []},
                 output_dict,
                 {
                     **exec_properties,
@@ -117,19 +173,14 @@ class Executor(tfx_evaluator.Executor):
         beam_leftovers.remove(evaluation)
         blessing = artifact_utils.get_single_instance(output_dict["blessing"])
         predictions = predictions_file.read(os.path.join(evaluation, predictions_file.PREDICTIONS_FILE), attributes)
-        comparison = paired_comparison.of_predictions(
-            predictions,
-            evaluation_config.attributes_sliced_by(config),
-            settings.max_regression,
-            settings.min_slice_examples,
+        worse = _compare(
+            evaluation, predictions, evaluation_config.attributes_sliced_by(config), settings, versions, learnt_from
         )
-        if comparison:
-            comparison_file.write(evaluation, comparison, settings.max_regression, exec_properties["champion_version"])
         measured = evaluation_result.read(evaluation)
         slices = evidence.judged(measured.slices, prediction_errors.SliceErrors(predictions), settings)
         refusals = evidence.refusals(slices, settings)
         judged_slices_file.write(evaluation, slices, refusals)
-        if refusals or (comparison and comparison.refused):
+        if refusals or worse:
             _withdraw(blessing)
         _forget_the_copy(blessing)
         metrics = artifact_utils.get_single_instance(output_dict["metrics"])

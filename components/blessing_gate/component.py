@@ -9,7 +9,7 @@ from tfx.dsl.component.experimental.decorators import component
 from age import storage
 from components.artifacts import BlessingReport
 from schemas.failures import NotBlessed
-from schemas.verdict import BLESSING_FILE, Verdict
+from schemas.verdict import AWAITING_APPROVAL, BLESSING_FILE, Verdict
 
 
 @component
@@ -31,4 +31,7 @@ def BlessingGate(report: InputArtifact[BlessingReport]):
             + "\n".join(f"  - {reason}" for reason in verdict.reasons)
             + f"\nReport: {verdict.paths.report}"
         )
+    if verdict.push == AWAITING_APPROVAL:
+        logging.info("BLESSED, waiting for approval: age-pipeline serving approve %s --by NAME --reason TEXT", verdict.run_id)
+        return
     logging.info("BLESSED: version %s of %s", verdict.model_version, verdict.paths.model)

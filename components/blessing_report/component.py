@@ -13,14 +13,12 @@ class BlessingReportSpec(component_spec.ComponentSpec):
     PARAMETERS = {
         "report_dir": component_spec.ExecutionParameter(type=str),
         "run_id": component_spec.ExecutionParameter(type=str),
-        "run_description": component_spec.ExecutionParameter(type=str),
-        "champion_version": component_spec.ExecutionParameter(type=int),
     }
     INPUTS = {
         "examples": component_spec.ChannelParameter(type=standard_artifacts.Examples),
         "rejects": component_spec.ChannelParameter(type=artifacts.Rejects),
-        "model_run": component_spec.ChannelParameter(type=standard_artifacts.ModelRun),
         "evaluation": component_spec.ChannelParameter(type=standard_artifacts.ModelEvaluation),
+        "verdict": component_spec.ChannelParameter(type=artifacts.Verdict),
         "pushed_model": component_spec.ChannelParameter(type=standard_artifacts.PushedModel),
     }
     OUTPUTS = {
@@ -30,7 +28,7 @@ class BlessingReportSpec(component_spec.ComponentSpec):
 
 
 class BlessingReport(base_component.BaseComponent):
-    """Writes the verdict of a run to `<report_dir>/<run_id>/`: `blessing.json` and `report.html`.
+    """Completes the verdict of a run in `<report_dir>/<run_id>/` with what became of its model: `blessing.json`, `report.html`.
 
     It runs for every run, also when everything before it came from the cache: the run's name is one of its parameters.
 
@@ -41,13 +39,11 @@ class BlessingReport(base_component.BaseComponent):
     Args:
         examples: what FaceExampleGen wrote.
         rejects: what FaceExampleGen rejected.
-        model_run: what the Trainer recorded.
         evaluation: what AgeEvaluator measured.
-        pushed_model: what the Pusher did.
+        verdict: what VerdictWriter wrote before the push.
+        pushed_model: what the Pusher did; its properties say it, and it holds no model.
         report_dir: directory in which each run has a folder.
         run_id: the run's name.
-        run_description: what it says of the run itself, a `RunDescription` as JSON.
-        champion_version: version of the model that the candidate was compared with, or 0.
     """
 
     SPEC_CLASS = BlessingReportSpec
@@ -57,25 +53,21 @@ class BlessingReport(base_component.BaseComponent):
         self,
         examples: channel.BaseChannel,
         rejects: channel.BaseChannel,
-        model_run: channel.BaseChannel,
         evaluation: channel.BaseChannel,
+        verdict: channel.BaseChannel,
         pushed_model: channel.BaseChannel,
         report_dir: str,
         run_id: str,
-        run_description: str,
-        champion_version: int,
     ):
         super().__init__(
             BlessingReportSpec(
                 examples=examples,
                 rejects=rejects,
-                model_run=model_run,
                 evaluation=evaluation,
+                verdict=verdict,
                 pushed_model=pushed_model,
                 report_dir=report_dir,
                 run_id=run_id,
-                run_description=run_description,
-                champion_version=champion_version,
                 report=channel.Channel(type=artifacts.BlessingReport),
                 page=channel.Channel(type=artifacts.HtmlPage),
             )

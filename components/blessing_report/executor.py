@@ -1,49 +1,55 @@
 """The work of BlessingReport."""
 
-import json
 import os
 
 from tfx.dsl.components.base import base_executor
-from tfx.types import artifact_utils
+from tfx.types import artifact_utils, standard_artifacts
 
 from age import storage
-from age.evaluation import evaluation_result
+from age.dataset import data_facts
+from age.evaluation import predictions_file
 from age.reporting import model_card, page, verdicts
 from components import stages
-from schemas import features
-from schemas.run_description import RunDescription
+from schemas.verdict import BLESSING_FILE, Verdict
+
+
+def _with_outcome(verdict: Verdict, pushed: standard_artifacts.PushedModel) -> Verdict:
+    """Returns the verdict with what the Pusher says of the model."""
+    if refusal := pushed.get_string_custom_property("refusal"):
+        return verdicts.refused(verdict, refusal)
+    if pushed.get_int_custom_property("waiting"):
+        return verdicts.awaiting_approval(verdict)
+    if pushed.get_int_custom_property("pushed"):
+        return verdicts.pushed(
+            verdict,
+            version=pushed.get_string_custom_property("pushed_version"),
+            model=pushed.get_string_custom_property("pushed_destination"),
+        )
+    return verdict
 
 
 class Executor(base_executor.BaseExecutor):
-    """Gathers what the other steps found."""
+    """Puts together what was decided and what came of it."""
 
     def Do(self, input_dict, output_dict, exec_properties):
         """Writes `blessing.json` and `report.html` into the run's report folder and into the artifact."""
         single = {name: artifact_utils.get_single_instance(artifacts) for name, artifacts in input_dict.items()}
-        run = RunDescription.model_validate_json(exec_properties["run_description"])
-        run_id = exec_properties["run_id"]
-        directory = os.path.join(exec_properties["report_dir"], run_id)
-        pushed = single["pushed_model"]
-        was_pushed = pushed.get_int_custom_property("pushed") == 1
-        verdict = verdicts.of_model(
-            run,
-            run_id,
-            evaluation_result.read(single["evaluation"].uri),
-            rejects=single["rejects"].uri,
+        directory = os.path.join(exec_properties["report_dir"], exec_properties["run_id"])
+        written = Verdict.from_json(storage.read_bytes(os.path.join(single["verdict"].uri, BLESSING_FILE)))
+        # Where this step sees what the verdict names: on Kubeflow it has copies of its own.
+        verdict = verdicts.with_paths(
+            written,
+            rejects=os.path.join(single["rejects"].uri, data_facts.REJECTS_FILE),
             examples=single["examples"].uri,
-            attributes=json.loads(single["examples"].get_string_custom_property(features.ATTRIBUTES_PROPERTY)),
             evaluation=single["evaluation"].uri,
-            history=os.path.join(single["model_run"].uri, "history.json"),
-            report=os.path.join(directory, page.REPORT_FILE),
-            stages=stages.read(run.metadata_path, run_id),
-            champion_version=exec_properties["champion_version"],
-            pushed_version=pushed.get_string_custom_property("pushed_version") if was_pushed else None,
-            pushed_model=pushed.get_string_custom_property("pushed_destination") if was_pushed else None,
-            refusal=pushed.get_string_custom_property("refusal"),
+            predictions=os.path.join(single["evaluation"].uri, predictions_file.PREDICTIONS_FILE),
         )
-        paths = verdict.paths.model_copy(update={"model_card": model_card.write(verdict)})
+        verdict = _with_outcome(verdict, single["pushed_model"])
+        finished = stages.read(verdict.paths.metadata, exec_properties["run_id"])
+        verdict = verdict.model_copy(update={"stages": finished})
+        verdict = verdicts.with_paths(verdict, model_card=model_card.write(verdict))
         report = artifact_utils.get_single_uri(output_dict["report"])
-        page.write(verdict.model_copy(update={"paths": paths}), directory, report)
+        page.write(verdict, directory, report)
         html = artifact_utils.get_single_instance(output_dict["page"])
         storage.make_directory(html.uri)
         html.uri = os.path.join(html.uri, "page.html")

@@ -14,6 +14,8 @@ class ChampionSpec(component_spec.ComponentSpec):
     OUTPUTS = {
         "version": component_spec.ChannelParameter(type=standard_artifacts.Integer),
         "digest": component_spec.ChannelParameter(type=standard_artifacts.String),
+        "best_version": component_spec.ChannelParameter(type=standard_artifacts.Integer),
+        "best_digest": component_spec.ChannelParameter(type=standard_artifacts.String),
     }
 
 
@@ -32,6 +34,8 @@ class Champion(base_component.BaseComponent):
     Outputs:
         version: `Integer`, the served version; 0 when nothing else is being served.
         digest: `String`, of its content (see `age.serving.model_digest`); empty likewise.
+        best_version: `Integer`, a version that was better than that one by its own record; 0 for none.
+        best_digest: `String`, of its content; empty likewise.
 
     Args:
         model: the candidate.
@@ -47,7 +51,6 @@ class Champion(base_component.BaseComponent):
             ChampionSpec(
                 model=model,
                 serving_dir=serving_dir,
-                version=channel.Channel(type=standard_artifacts.Integer),
-                digest=channel.Channel(type=standard_artifacts.String),
+                **{name: channel.Channel(type=output.type) for name, output in ChampionSpec.OUTPUTS.items()},
             )
         )

@@ -5,7 +5,8 @@ from tfx.proto.orchestration import driver_output_pb2
 
 from components.champion import lookup
 
-VERSION, DIGEST = "found_version", "found_digest"
+FOUND = "found_"
+"""Beginning of the names of the parameters that say what was found."""
 
 
 class Driver(base_driver.BaseDriver):
@@ -16,9 +17,11 @@ class Driver(base_driver.BaseDriver):
     """
 
     def run(self, execution_info):
-        """Returns version and digest as further parameters of the execution."""
-        found = lookup.look_up(execution_info.input_dict, execution_info.exec_properties)
+        """Returns versions and digests as further parameters of the execution."""
         output = driver_output_pb2.DriverOutput()
-        output.exec_properties[VERSION].int_value = found.version
-        output.exec_properties[DIGEST].string_value = found.digest
+        for name, value in lookup.look_up(execution_info.input_dict, execution_info.exec_properties).items():
+            if isinstance(value, int):
+                output.exec_properties[FOUND + name].int_value = value
+            else:
+                output.exec_properties[FOUND + name].string_value = value
         return output

@@ -59,5 +59,6 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         examples.set_string_custom_property(features.ATTRIBUTES_PROPERTY, json.dumps(header.attributes))
         examples.set_string_custom_property("data_fingerprint", exec_properties["data_fingerprint"])
         rejects.set_string_custom_property(EXAMPLES_PROPERTY, examples.uri)
+        rejects.set_string_custom_property(features.ATTRIBUTES_PROPERTY, json.dumps(header.attributes))
         for name in ("rows", "used", "rejected", "duplicates"):
             rejects.set_int_custom_property(name, counts[name])

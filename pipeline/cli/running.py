@@ -19,7 +19,7 @@ def run(data, load_configuration):
     configured = load_configuration(data_dir=data)
     with run_display.on_standard_output() as display:
         verdict = local_runner.run(configured, display=display)
-    click.echo(verdict_text.verdict_text(verdict))
+    click.echo(verdict_text.verdict_text(verdict, look_anywhere=True))
     sys.exit(exit_status.DONE if verdict.blessed else exit_status.NOT_BLESSED)
 
 

@@ -1,4 +1,4 @@
-"""What is being served, and changing it: `serving list`, `history`, `rollback`, `withdraw`, `restore` and `prune`."""
+"""What is being served, and changing it: `serving list`, `history`, `approve`, `rollback`, `withdraw`, `restore` and `prune`."""
 
 from collections.abc import Callable, Sequence
 
@@ -12,17 +12,20 @@ _VERBS = {"withdrawn": ("withdraw", "withdrew"), "restored": ("restore", "restor
 
 @click.group()
 def serving():
-    """List the versions of the serving directory and their history, and take versions away or back.
+    """List the versions of the serving directory and their history, approve models, and take versions away or back.
 
     Nothing is trained: a server takes up a change within seconds.
     """
 
 
+_dry_run = click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
+
+
 def _changing(command: Callable) -> Callable:
-    """Adds the options that every change of the serving directory has."""
+    """Adds the options that every change of which versions are there has."""
     for option in reversed(
         (
-            click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing."),
+            _dry_run,
             click.option("--by", metavar="NAME", default="", help="Who does it, for the history; the user unless given."),
             click.option("--reason", metavar="TEXT", default="", help="Why, for the history."),
         )
@@ -34,7 +37,7 @@ def _changing(command: Callable) -> Callable:
 def _directory(load_configuration):
     from age.serving.serving_directory import ServingDirectory
 
-    return ServingDirectory(load_configuration().serving_dir)
+    return ServingDirectory(load_configuration(for_run=False).serving_dir)
 
 
 def _carry_out(directory, plan: Callable[[], Sequence], dry_run: bool, by: str, reason: str) -> None:
@@ -67,6 +70,40 @@ def history(load_configuration):
     from pipeline.terminal import serving_text
 
     serving_text.print_history(_directory(load_configuration))
+
+
+@serving.command()
+@click.argument("run")
+@_dry_run
+@click.option("--by", metavar="NAME", required=True, help="Who approves, for the history and the run's report.")
+@click.option("--reason", metavar="TEXT", required=True, help="Why, likewise.")
+@options.configuration
+def approve(run, dry_run, by, reason, load_configuration):
+    """Push the model of RUN, which waits for it (pusher.approval: manual), and say so in the run's report.
+
+    RUN is a name from `serving list`, or a beginning of it that no other has. Nothing is pushed when another model is being
+    served by now than the one that this one was compared with.
+    """
+    from age.serving.serving_directory import Withdrawn
+    from pipeline import approval
+
+    directory = _directory(load_configuration)
+    waiting = approval.choose(directory, run)
+    report = approval.report_of(waiting, load_configuration(for_run=False).reports_dir)
+    try:
+        if dry_run:
+            approval.require_approvable(directory, waiting, report)
+            click.echo(f"would push the model of {waiting.candidate.run}")
+            return
+        approved = approval.approve(directory, waiting, report, by=by, reason=reason)
+    except Withdrawn as withdrawn:
+        raise BadInput(str(withdrawn)) from withdrawn
+    click.echo(f"pushed the model of {waiting.candidate.run}\nbeing served: {approved.served.path}")
+    click.echo(
+        f"report: {report}"
+        if report
+        else f"The report of the run can't be reached from here ({waiting.candidate.report_dir}) and still says that it waits."
+    )
 
 
 @serving.command()

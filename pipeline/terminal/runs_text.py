@@ -5,6 +5,7 @@ wide as need be.
 """
 
 import json
+import os
 import re
 import sys
 from collections.abc import Iterable, Sequence
@@ -15,11 +16,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from age import storage
+from age.serving.serving_directory import ServingDirectory
 from age.untrusted_text import harmless, harmless_lines
 from pipeline.terminal.past_runs import PastRun
 from pipeline.terminal.run_display import duration
 from pipeline.terminal.verdict_text import interval, verdict_text, years
-from schemas.verdict import EXPLORE, Metrics, Slice, Training
+from schemas.bad_input import BadInput
+from schemas.verdict import AWAITING_APPROVAL, EXPLORE, PENDING, Metrics, Slice, Training
 
 _WIDE_ENOUGH = 4000
 _ROOM_FOR_DATES = 84
@@ -87,7 +91,32 @@ def _verdict(run: PastRun) -> tuple[str, str]:
         return (f"explored: {stopped_by} would stop a run", "yellow") if stopped_by else ("explored", "cyan")
     if stopped_by:
         return f"stopped by {stopped_by}", "yellow"
+    if run.verdict.push == PENDING:
+        return "blessed, push unfinished", "magenta"
+    if run.verdict.push == AWAITING_APPROVAL:
+        return "blessed, waiting for approval", "yellow"
     return ("blessed", "green") if run.verdict.blessed else ("not blessed", "red")
+
+
+def _unfinished(run: PastRun, later: Sequence[PastRun], workdir: str) -> str:
+    """Says of a run that wrote its verdict and no more what became of its model."""
+    serving_dir = run.verdict.setting("serving.dir") or os.path.join(workdir, "serving", "age")
+    said = f"{run.name}: the verdict was written and the report was not: the run is going on, or it died."
+    if storage.is_remote(serving_dir):
+        return (
+            f"{said} Whether its model was pushed, age-pipeline serving history tells. Run it again: the rest is made up for."
+        )
+    try:
+        events = ServingDirectory(serving_dir).events()
+    except BadInput as error:
+        return f"{said} {error}"
+    event = next((one for one in reversed(events) if one.run == run.name and one.what == "published"), None)
+    if event is None:
+        return f"{said} Nothing was pushed. Run it again: the rest is made up for."
+    mended = next((one for one in later if one.verdict.model_version == str(event.version)), None)
+    if mended is None:
+        return f"{said} Its model was pushed as version {event.version}. Run it again: the rest is made up for."
+    return f"{said} Its model was pushed as version {event.version}, of which {mended.name} reports."
 
 
 def _mae(run: PastRun) -> str:
@@ -119,9 +148,11 @@ def print_list(runs: list[PastRun], workdir: str) -> None:
     columns = ("run", "verdict", ">MAE, years", ">duration", "finished (UTC)")
     shown = len(columns) if page.width >= _ROOM_FOR_DATES else len(columns) - 1
     page.table(columns[:shown], [row[:shown] for row in rows], [style for _, style in verdicts])
-    for run in runs:
+    for place, run in enumerate(runs):
         if run.problem:
             page.say(run.problem)
+        elif run.verdict.push == PENDING:
+            page.say(_unfinished(run, runs[place + 1 :], workdir))
 
 
 def _slice_rows(slices: list[Slice]) -> Iterable[Sequence[object]]:

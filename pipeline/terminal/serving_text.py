@@ -14,10 +14,10 @@ def _event_of(events: list[Event], version: int) -> Event | None:
 
 
 def print_versions(directory: ServingDirectory) -> None:
-    """Prints the complete versions, newest first, then those that were withdrawn."""
+    """Prints the complete versions, newest first, then those that were withdrawn, then models that wait for approval."""
     page, events = Page(), directory.events()
-    versions, withdrawn = directory.versions(), directory.withdrawn()
-    if not versions and not withdrawn:
+    versions, withdrawn, waiting = directory.versions(), directory.withdrawn(), directory.waiting()
+    if not versions and not withdrawn and not waiting:
         page.say(f"{directory.path}: no versions. Run the pipeline until a model is blessed.")
         return
     states = ["being served", *["older"] * (len(versions) - 1)][: len(versions)] + ["withdrawn"] * len(withdrawn)
@@ -27,6 +27,9 @@ def print_versions(directory: ServingDirectory) -> None:
         published = f"{event.when:%Y-%m-%d %H:%M}" if event and event.what == "published" else ""
         rows.append((served.version, state, published, event.run if event else "", served.digest[:_DIGITS]))
         styles.append({"being served": "green", "withdrawn": "red"}.get(state, ""))
+    for one in waiting:
+        rows.append(("", "waiting for approval", "", one.candidate.run, one.candidate.digest[:_DIGITS]))
+        styles.append("yellow")
     page.table(("version", "state", "published (UTC)", "run", "content"), rows, styles)
     page.say(f"\n{directory.path}")
 

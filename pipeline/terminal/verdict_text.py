@@ -1,8 +1,12 @@
 """Says a verdict in a terminal."""
 
+import shlex
+
+from age import storage
 from age.reporting import for_whom
+from age.serving import model_digest
 from age.untrusted_text import harmless
-from schemas.verdict import EXPLORE, Difference, Metrics, Verdict
+from schemas.verdict import AWAITING_APPROVAL, EXPLORE, PENDING, Difference, Metrics, Verdict
 
 
 def years(value: float | None) -> str:
@@ -16,7 +20,19 @@ def interval(metrics: Metrics) -> str:
     return f"{ends.low:.2f} to {ends.high:.2f}" if ends else ""
 
 
-def _headline(verdict: Verdict) -> str:
+def _seen(path: str | None, look_anywhere: bool) -> bool | None:
+    """Looks whether a model is there now, complete; None where nobody looked: what lies elsewhere takes a library and time."""
+    if not path:
+        return False
+    if storage.is_remote(path) and not look_anywhere:
+        return None
+    try:
+        return model_digest.is_model(path)
+    except OSError:
+        return False
+
+
+def _headline(verdict: Verdict, model_seen: bool | None) -> str:
     stopped_by = harmless(verdict.stopped_by or "")
     if verdict.kind == EXPLORE:
         outcome = f"{stopped_by} would stop a run" if stopped_by else "the data gate would let a run go on"
@@ -25,6 +41,15 @@ def _headline(verdict: Verdict) -> str:
         return f"STOPPED by {stopped_by}: no model was trained."
     if not verdict.blessed:
         return "NOT BLESSED: this model may not serve."
+    if verdict.push == PENDING:
+        return "BLESSED, and the run did not come to its end: whether the model was pushed is not known from its verdict."
+    if verdict.push == AWAITING_APPROVAL:
+        return "BLESSED, waiting for approval: nothing was pushed."
+    if model_seen is None:
+        return "BLESSED, and pushed; whether the model is still there was not looked up, for it is not on this machine."
+    if not model_seen:
+        version = f"version {harmless(verdict.model_version)}" if verdict.model_version else "the model"
+        return f"BLESSED, and not there any more: {version} was pushed, and its place holds no complete model now."
     served = for_whom.served(verdict)
     return f"BLESSED: this model may serve{f', {harmless(served)}' if served else ''}."
 
@@ -62,15 +87,33 @@ def _metric_rows(verdict: Verdict) -> list[tuple[str, str]]:
     if champion and champion.metrics:
         rows.append(("champion", f"version {champion.version}, MAE {years(champion.metrics.mae)} years"))
         rows += [("", sentence) for sentence in _difference_rows(champion.difference, verdict.thresholds.max_regression)]
+    best = verdict.best_version
+    if best and best.metrics:
+        rows.append(("best", f"version {best.version}, MAE {years(best.metrics.mae)} years, still in the serving directory"))
+        rows += [("", sentence) for sentence in _difference_rows(best.difference, None)]
+    rows += [("", one.left_out()) for one in (champion, best) if one and one.left_out()]
     for number, sentence in enumerate(verdict.weakest_slices):
         rows.append(("" if number else "weakest", harmless(sentence)))
     return rows
 
 
-def verdict_text(verdict: Verdict) -> str:
-    """Returns the verdict of a run as a few lines for a person."""
+def _where(verdict: Verdict) -> str:
+    """Returns the options that tell `serving` where the models of a verdict's run are."""
+    workdir, serving_dir = verdict.setting("workdir"), verdict.setting("serving.dir")
+    options = f" --workdir {shlex.quote(workdir)}" if workdir else ""
+    return options + (f" --set serving.dir={shlex.quote(serving_dir)}" if serving_dir else "")
+
+
+def verdict_text(verdict: Verdict, look_anywhere: bool = False) -> str:
+    """Returns the verdict of a run as a few lines for a person.
+
+    Args:
+        verdict: the verdict.
+        look_anywhere: look on object stores too whether its model is there at this moment, and not on local disks alone.
+    """
     data, paths = verdict.data, verdict.paths
-    lines = ["", _headline(verdict)]
+    model_seen = _seen(paths.model, look_anywhere)
+    lines = ["", _headline(verdict, model_seen)]
     lines.extend(f"  - {harmless(reason)}" for reason in (*verdict.reasons, *for_whom.exceptions(verdict)))
     rejects = ", ".join(f"{number} {harmless(reason.replace('_', ' '))}" for reason, number in data.rejects.items())
     rows = [
@@ -82,7 +125,12 @@ def verdict_text(verdict: Verdict) -> str:
         ),
     ]
     if verdict.metrics:
-        rows.append(("model", paths.model or "none pushed"))
+        gone = " (not there any more)" if paths.model and model_seen is False else ""
+        rows.append(("model", f"{paths.model or 'none pushed'}{gone}"))
+    if verdict.push == AWAITING_APPROVAL:
+        rows.append(("approve", f"age-pipeline serving approve {verdict.run_id} --by NAME --reason TEXT{_where(verdict)}"))
+    if verdict.approval:
+        rows.append(("approved", f"by {verdict.approval.by}: {verdict.approval.reason}"))
     places = (("report", paths.report), ("rejects", paths.rejects), ("metadata", paths.metadata))
     rows += [(name, path) for name, path in places if path]
     lines.extend(f"  {name:<9} {harmless(text)}" for name, text in rows)

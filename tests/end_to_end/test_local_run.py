@@ -42,11 +42,12 @@ ALL_STEPS = {
     "Trainer",
     "Champion",
     "AgeEvaluator",
+    "VerdictWriter",
     "Pusher",
     "BlessingReport",
 }
 # They ask the serving directory, and describe this run.
-ALWAYS_RUN = {"Pusher", "BlessingReport"}
+ALWAYS_RUN = {"VerdictWriter", "Pusher", "BlessingReport"}
 
 
 def executions(workdir):

@@ -22,7 +22,7 @@ from tests.kubeflow.imitation.releases import RELEASES
 # Minutes of ingestion and training for each release: with the rest of the tests it would pass a quarter of an hour.
 pytestmark = pytest.mark.containers
 
-ALWAYS_RUN = {"RunStart", "DataGate", "Champion", "Pusher", "BlessingReport", "BlessingGate"}
+ALWAYS_RUN = {"RunStart", "DataGate", "Champion", "VerdictWriter", "Pusher", "BlessingReport", "BlessingGate"}
 FIRST, SECOND, OTHER = (f"{number}{'1' * 7}-1111-4111-8111-111111111111" for number in "123")
 STOPPED, REFUSED, RETRIED, WITHOUT_LOGS, NO_GPU = (f"{number}{'1' * 7}-1111-4111-8111-111111111111" for number in "45678")
 SECRET = "very-secret"

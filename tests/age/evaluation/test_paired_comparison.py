@@ -161,7 +161,7 @@ def test_predictions_are_compared_overall_by_decade_and_by_the_columns_that_are_
 def test_a_comparison_reads_back_as_it_was_written(tmp_path):
     candidate, champion = two_models(10, worse_by=1.0)
     comparison = paired_comparison.compare(candidate, champion, MARGIN, {("gender", "=x"): np.zeros(700, bool)})
-    written = comparison_file.write(str(tmp_path), comparison, MARGIN, 7)
+    written = comparison_file.write(str(tmp_path), comparison, paired_comparison.sentences(comparison, MARGIN, 7))
 
     found = comparison_file.read(str(tmp_path))
 
@@ -169,3 +169,49 @@ def test_a_comparison_reads_back_as_it_was_written(tmp_path):
     assert found.of("gender", "=x").mean is None and found.of("gender", "male") is None
     assert found.reasons == paired_comparison.sentences(comparison, MARGIN, 7) != []
     assert comparison_file.read(str(tmp_path / "elsewhere")) is None
+
+
+class TestPhotographsThatTheChampionLearntFrom:
+    """It answers better for them than for any others, which is no merit."""
+
+    @pytest.fixture
+    def predictions(self):
+        candidate, champion = two_models(11, count=400)
+        champion[:100] = 0.0
+        real = np.random.default_rng(1).integers(1, 90, 400).astype(float)
+        return PredictionColumns(real, real + candidate, {}, real + champion, images=np.arange(1000, 1400, dtype=np.uint64))
+
+    def test_are_left_out_of_the_comparison(self, predictions):
+        left_out = paired_comparison.learnt_from(predictions, np.arange(900, 1100, dtype=np.uint64))
+
+        found = paired_comparison.of_predictions(predictions, [], MARGIN, 30, left_out=left_out)
+
+        assert left_out.sum() == 100 and found.whole.count == 300
+        candidate, champion = (
+            np.abs(ages - predictions.real_age)[100:] for ages in (predictions.predicted_age, predictions.champion_age)
+        )
+        assert found.whole.mean == pytest.approx((candidate - champion).mean())
+        assert not found.refused and paired_comparison.of_predictions(predictions, [], MARGIN, 30).refused
+        assert sum(one.count for one in found.slices.values()) == 300
+
+    def test_are_not_known_where_it_does_not_tell(self, predictions):
+        assert paired_comparison.learnt_from(predictions, None) is None
+
+
+def test_another_version_than_the_champion_is_compared_and_described(tmp_path):
+    candidate, champion = two_models(12)
+    best, real = champion - np.sign(champion) * np.minimum(np.abs(champion), 1.0), np.full(700, 30.0)
+    best[3] = math.nan
+    predictions = PredictionColumns(real, real + candidate, {}, real + champion, real + best)
+
+    found = paired_comparison.of_predictions(predictions, [], MARGIN, 30, predictions.best_version_age)
+    described = comparison_file.best_version(5, predictions.best_version_age, real, found, learnt_from=None)
+
+    assert found.refused and found.whole.count == 699
+    (sentence, *_) = paired_comparison.sentences(found, MARGIN, 5, "the best one that is still in the serving directory")
+    assert "than that of version 5, the best one that is still in the serving directory, on the same 699 test" in sentence
+    assert described.metrics.mae == pytest.approx(np.nanmean(np.abs(best))) and described.metrics.example_count == 699
+    whole = paired_comparison.of_predictions(predictions, [], MARGIN, 30)
+    comparison_file.write(str(tmp_path), whole, [sentence], learnt_from=0, best_version=described)
+    read = comparison_file.read(str(tmp_path))
+    assert (read.best_version, read.learnt_from, read.reasons) == (described, 0, [sentence])

@@ -67,6 +67,19 @@ def test_a_champions_answers_are_the_last_column_whatever_attributes_are_called(
     assert path.read_text().splitlines()[0].endswith("champion_age_,champion_age")
 
 
+def test_the_best_versions_answers_come_behind_the_champions(tmp_path):
+    attributes = ["best_version_age", "champion_age"]
+    path = tmp_path / "predictions.csv"
+    row = predictions_file.line(("a.jpg", f"{2**60:064x}"[-16:] + 48 * "0", "30", "31.5", "x", "y", "-2.5", "28"))
+    path.write_text(predictions_file.header(attributes, with_champion=True, with_best=True) + row, newline="")
+
+    found = predictions_file.read(str(path), attributes)
+
+    assert (found.champion_age.tolist(), found.best_version_age.tolist()) == ([-2.5], [28.0])
+    assert [found.attributes[name][0] for name in attributes] == [["x"], ["y"]]
+    assert found.images.tolist() == [2**60]
+
+
 def test_without_a_champion_there_is_no_such_column(tmp_path):
     path = write(tmp_path / "predictions.csv", ["champion_age"], [("a.jpg", "0f", "30", "31.5", "x")])
 

@@ -6,6 +6,7 @@ import apache_beam as beam
 import numpy as np
 import pandas as pd
 import pytest
+import tensorflow as tf
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from age.evaluation import predictions_writer
@@ -63,6 +64,34 @@ def test_with_a_baseline_both_models_answers_are_written_side_by_side(tmp_path):
     assert list(table.columns)[-2:] == ["gender", "champion_age"]
     assert (table["predicted_age"] == table["real_age"] + 0.5).all()
     assert (table["champion_age"] == table["real_age"] - 89.5).all()
+
+
+class Doubling(tf.Module):
+    """A model that answers with twice the number that it is given."""
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
+    def serve(self, examples):
+        return {"age": 2 * tf.strings.to_number(examples)}
+
+
+def test_one_more_model_is_asked_for_each_serialized_example(tmp_path):
+    module = Doubling()
+    tf.saved_model.save(module, str(tmp_path / "model"), signatures={"serving_examples": module.serve})
+    batches = [
+        {**extracts(numbers, True), "input": np.array([str(number).encode() for number in numbers], dtype=object)}
+        for numbers in (range(60), range(60, 100))
+    ]
+
+    with predictions_writer.writing_predictions(
+        str(tmp_path), ["gender"], 100, with_champion=True, best_model=str(tmp_path / "model")
+    ):
+        destination = predictions_writer.destination()
+        with beam.Pipeline(options=PipelineOptions(["--runner=DirectRunner"])) as pipeline:
+            _ = pipeline | beam.Create(batches) | predictions_writer.WritePredictions(destination)
+
+    table = pd.read_csv(tmp_path / "predictions.csv", keep_default_na=False)
+    assert list(table.columns)[-2:] == ["champion_age", "best_version_age"]
+    assert len(table) == 100 and (table["best_version_age"] == 2 * table["real_age"]).all()
 
 
 def test_outside_of_an_evaluation_there_is_no_destination(tmp_path):

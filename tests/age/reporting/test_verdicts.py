@@ -85,8 +85,6 @@ def of_a_model(tmp_path, rejects):
             "report": "/w/reports/1/report.html",
             "stages": [Stage(name="FaceExampleGen", seconds=1.5, cached=False)],
             "champion_version": 7,
-            "pushed_version": "8",
-            "pushed_model": "/w/serving/age/8",
         }
         return verdicts.of_model(run(), "1", result, **{**arguments, **changes})
 
@@ -100,7 +98,7 @@ def as_consumers_read_it(verdict: Verdict):
 
 
 def test_verdict_of_a_model_has_what_was_measured_compared_and_pushed(of_a_model):
-    content = as_consumers_read_it(of_a_model())
+    content = as_consumers_read_it(verdicts.pushed(of_a_model(), version="8", model="/w/serving/age/8"))
 
     assert (content["schema_version"], content["blessed"], content["kind"], content["stopped_by"]) == (2, True, "run", None)
     interval = content["metrics"].pop("mae_interval")
@@ -123,14 +121,25 @@ def test_verdict_of_a_model_has_what_was_measured_compared_and_pushed(of_a_model
     ]
     assert content["constant_baseline"] == {"answer": "median", "age": 20.0, "mae": 0.0}, "all are of that age"
     assert content["model_version"] == "8" and content["paths"]["model"] == "/w/serving/age/8"
+    assert content["push"] == "pushed"
     assert content["paths"]["metadata"] is None and content["training"]["history"]["val_loss"] == [None]
     assert content["data"]["sizes"] == [{"width": 64, "height": 64, "count": 3}, {"other": 1}]
 
 
 def test_without_a_champion_and_a_push_they_are_null(of_a_model):
-    content = as_consumers_read_it(of_a_model(champion_version=0, pushed_version=None, pushed_model=None))
+    content = as_consumers_read_it(of_a_model(champion_version=0))
 
     assert content["champion"] is content["model_version"] is content["paths"]["model"] is None
+
+
+def test_a_blessed_model_is_about_to_be_pushed_until_somebody_says_what_became_of_it(of_a_model):
+    assert as_consumers_read_it(of_a_model())["push"] == "pending"
+
+
+def test_a_model_that_may_not_serve_for_another_reason_is_not_blessed(of_a_model):
+    content = as_consumers_read_it(verdicts.refused(of_a_model(), "It was withdrawn."))
+
+    assert (content["blessed"], content["push"], content["reasons"]) == (False, None, ["It was withdrawn."])
 
 
 def test_a_model_that_did_not_answer_has_null_for_its_error(of_a_model):

@@ -163,6 +163,45 @@ def test_the_champion_is_the_newest_version_unless_it_is_this_very_model(directo
     assert directory.champion(content_digest(model("b"))) == Champion(first.version, content_digest(model("a")))
 
 
+class TestTheBestVersion:
+    """A chain of pushes, each a little worse than the one before, may not end anywhere."""
+
+    @pytest.fixture
+    def chain(self, directory, model):
+        return [directory.publish(model(name), mae=mae).served for name, mae in (("a", 4.0), ("b", 4.2), ("c", 4.4))]
+
+    def best(self, directory, model, candidate="d"):
+        digest = content_digest(model(candidate))
+        return directory.best(digest, directory.champion(digest))
+
+    def test_is_the_one_whose_own_run_measured_the_least_error(self, directory, model, chain):
+        assert self.best(directory, model) == Champion(chain[0].version, content_digest(model("a")))
+
+    def test_is_none_where_the_champion_is_it(self, directory, model, chain):
+        directory.publish(model("better"), mae=3.9)
+
+        assert self.best(directory, model) == Champion()
+
+    def test_is_one_that_is_still_there(self, directory, model, chain):
+        directory.carry_out(lambda: directory.planned_withdrawal(chain[0].version))
+
+        assert self.best(directory, model).version == chain[1].version
+
+    def test_is_not_the_candidate_itself(self, directory, model, chain):
+        assert self.best(directory, model, candidate="a").version == chain[1].version
+
+    def test_is_none_where_nobody_wrote_down_what_was_measured(self, directory, model):
+        for name in "ab":
+            directory.publish(model(name))
+
+        assert self.best(directory, model) == Champion()
+
+    def test_is_asked_where_the_champions_record_is_not_known(self, directory, model, chain):
+        shutil.copytree(model("by hand"), pathlib.Path(directory.path) / "4000000000")
+
+        assert self.best(directory, model).version == chain[0].version
+
+
 def test_nothing_is_pushed_when_another_model_is_served_than_the_candidate_was_compared_with(directory, model):
     directory.publish(model("a"))
     compared_with = directory.champion(content_digest(model("candidate")))

@@ -28,6 +28,10 @@ def test_a_blessed_model_passes(gate):
     gate(blessed=True, reasons=[])
 
 
+def test_a_model_that_waits_for_approval_passes(gate):
+    gate(blessed=True, push="awaiting_approval", reasons=[])
+
+
 def test_a_model_that_was_not_blessed_fails_with_every_reason(gate):
     with pytest.raises(NotBlessed) as raised:
         gate(blessed=False, reasons=["The MAE is 9.00 years.", "The test split has 3 examples."])

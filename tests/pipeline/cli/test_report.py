@@ -13,6 +13,7 @@ import webbrowser
 import pytest
 from click.testing import CliRunner
 
+from age.serving.serving_directory import ServingDirectory
 from pipeline.cli import cli
 from schemas.bad_input import BadInput
 from schemas.verdict import SCHEMA_VERSION
@@ -78,9 +79,17 @@ def report(workdir, *arguments):
     return result.output
 
 
+def model(workdir, version):
+    """Puts down what a server takes for a complete version; its digest is of these bytes."""
+    path = workdir / "serving" / "age" / str(version)
+    path.mkdir(parents=True)
+    (path / "saved_model.pb").write_text(f"model {version}")
+    return str(path)
+
+
 @pytest.fixture
 def workdir(tmp_path):
-    write(tmp_path, "20260102-030405", BLESSED)
+    write(tmp_path, "20260102-030405", verdict(paths={**BLESSED["paths"], "model": model(tmp_path, 18)}))
     write(
         tmp_path,
         "20260103-000000",
@@ -146,13 +155,73 @@ def test_a_blessed_run_is_printed_with_for_whom_it_is_blessed(tmp_path):
         group("adequate", 60, 0.5, attribute="gender", value="female"),
         group("not_enough", 1, 4.0, attribute="gender", value=""),
     ]
-    write(tmp_path, "20260102-030405", verdict(groups=groups))
+    write(tmp_path, "20260102-030405", verdict(groups=groups, paths={**BLESSED["paths"], "model": model(tmp_path, 18)}))
 
     assert (
         "BLESSED: this model may serve, for ages 0 to 69 and gender=female.\n"
         "  - Not for 70 and over: 31 photographs, on average 13 years too young.\n"
         "  - Not for gender=(blank): 1 photograph, on average 4 years too old.\n"
     ) in report(tmp_path, "latest")
+
+
+def test_a_model_is_named_as_serving_only_while_it_is_there_complete(workdir):
+    path = workdir / "serving" / "age" / "18"
+    before = report(workdir, "20260102")
+    (path / "saved_model.pb").unlink()
+
+    after = report(workdir, "20260102")
+
+    assert "BLESSED: this model may serve." in before and f"model     {path}\n" in before
+    assert "BLESSED, and not there any more: version 18 was pushed, and its place holds no complete model now." in after
+    assert f"model     {path} (not there any more)\n" in after and "may serve" not in after
+
+
+def test_a_model_in_a_bucket_is_not_looked_up_for_a_list_of_past_runs(tmp_path):
+    write(tmp_path, "20260102-030405", verdict(paths={**BLESSED["paths"], "model": "gs://bucket/age/18"}))
+
+    printed = report(tmp_path, "latest")
+
+    assert "BLESSED, and pushed; whether the model is still there was not looked up" in printed
+    assert "model     gs://bucket/age/18\n" in printed
+
+
+class TestARunThatDiedBetweenItsVerdictAndItsReport:
+    """The list says in words what became of its model."""
+
+    @pytest.fixture
+    def died(self, tmp_path):
+        pending = verdict(run_id="20260105-000000", push="pending", model_version=None)
+        write(tmp_path, "20260105-000000", {**pending, "paths": {**BLESSED["paths"], "model": None}})
+        return tmp_path
+
+    def serving(self, workdir):
+        return ServingDirectory(str(workdir / "serving" / "age"))
+
+    def push(self, workdir):
+        (workdir / "exported").mkdir()
+        (workdir / "exported" / "saved_model.pb").write_text("model")
+        return self.serving(workdir).publish(str(workdir / "exported"), run="20260105-000000").served
+
+    def test_before_the_push(self, died):
+        printed = report(died)
+
+        assert printed.splitlines()[1].split()[1:4] == ["blessed,", "push", "unfinished"]
+        assert printed.splitlines()[-1] == (
+            "20260105-000000: the verdict was written and the report was not: the run is going on, or it died. Nothing was "
+            "pushed. Run it again: the rest is made up for."
+        )
+        assert "BLESSED, and the run did not come to its end" in report(died, "latest")
+
+    def test_after_the_push(self, died):
+        version = self.push(died).version
+
+        assert f"Its model was pushed as version {version}. Run it again" in report(died)
+
+    def test_after_the_push_and_another_run_that_made_up_for_it(self, died):
+        served = self.push(died)
+        write(died, "20260106-000000", verdict(run_id="20260106-000000", push="pushed", model_version=str(served.version)))
+
+        assert f"pushed as version {served.version}, of which 20260106-000000 reports." in report(died)
 
 
 def test_a_stopped_run_and_an_old_one_without_the_newer_keys_are_printed_too(workdir):
@@ -175,7 +244,7 @@ def test_a_file_from_before_the_schema_was_counted_is_printed_and_compared(workd
     compared = report(workdir, "--compare", "20260102", "latest")
 
     assert listed.splitlines()[-1].split() == ["20261124-080747", "blessed", "3.85", "2:49", "min", "2026-11-24", "08:11"]
-    assert "BLESSED: this model may serve." in printed
+    assert "BLESSED, and not there any more: version " in printed and "BLESSED: this model may serve." not in printed
     assert "MAE       3.85 years on 152 test photographs (at most 8 allowed)" in printed
     assert "3.42 to 4.32 years with 95 % confidence" in printed
     assert "1496 used, 3 rejected (1 age not a number, 1 missing file, 1 undecodable), 1 duplicates, of 1500" in printed

@@ -1,0 +1,1 @@
+"""Writes down what the gate decided, before anything is pushed."""
