@@ -6,7 +6,7 @@ import io
 import os
 import shutil
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
@@ -131,13 +131,13 @@ def open_binary(path: str) -> io.BufferedReader:
     return open(_plain_descriptor(path), "rb")
 
 
-def read_plain_file(path: str, largest: int, below: str | None = None) -> bytes:
+def read_plain_file(path: str, largest: int, below: Sequence[str] | None = None) -> bytes:
     """Returns the content of a file that a stranger named or made.
 
     Args:
         path: the file.
         largest: bytes; a file that has more is not read.
-        below: the real path of a local directory that symbolic links must not lead out of; None for anywhere.
+        below: real paths of local directories; symbolic links must not lead out of all of them. None for anywhere.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -148,7 +148,7 @@ def read_plain_file(path: str, largest: int, below: str | None = None) -> bytes:
         return read_bytes(path)
     descriptor = _plain_descriptor(path)
     try:
-        if below is not None and not _real_path(descriptor, path).startswith(below.rstrip("/") + "/"):
+        if below is not None and not _real_path(descriptor, path).startswith(tuple(one.rstrip("/") + "/" for one in below)):
             raise OSError(errno.EPERM, "a symbolic link that leads out of the data directory", path)
         _refuse_large(path, os.fstat(descriptor).st_size, largest)
         with open(descriptor, "rb", buffering=0, closefd=False) as file:

@@ -38,8 +38,9 @@ def unsafe_reason(file_name: str) -> str | None:
 
 
 @functools.lru_cache(maxsize=16)
-def _real_directory(data_dir: str) -> str:
-    return os.path.realpath(data_dir)
+def _real_folders(data_dir: str) -> tuple[str, ...]:
+    """Returns where the folders of images really are: who keeps a data directory may link them to a disk with more room."""
+    return tuple(os.path.realpath(storage.join(data_dir, folder)) for folder in IMAGE_FOLDERS)
 
 
 def read_image(data_dir: str, file_name: str) -> bytes:
@@ -51,9 +52,10 @@ def read_image(data_dir: str, file_name: str) -> bytes:
 
     Raises:
         FileNotFoundError: it is in none of `IMAGE_FOLDERS`.
-        OSError: it is there and can't be read: no plain file, more than `LARGEST_FILE` bytes, or elsewhere.
+        OSError: it is there and can't be read: no plain file, more than `LARGEST_FILE` bytes, or elsewhere than in one of
+            `IMAGE_FOLDERS`, links followed.
     """
-    below = None if storage.is_remote(data_dir) else _real_directory(data_dir)
+    below = None if storage.is_remote(data_dir) else _real_folders(data_dir)
     for folder in IMAGE_FOLDERS:
         try:
             return storage.read_plain_file(storage.join(data_dir, folder, file_name), LARGEST_FILE, below)

@@ -87,13 +87,32 @@ class TestSymbolicLinks:
         with pytest.raises(OSError, match="a symbolic link that leads out of the data directory"):
             image_folder.read_image(str(tmp_path / "data"), "a.jpg")
 
-    def test_so_is_a_folder_of_images_that_is_one(self, tmp_path):
-        put(tmp_path / "private" / "a.jpg", b"private")
+    @pytest.mark.parametrize("folder", ["images", "final_files"])
+    @pytest.mark.parametrize("named", ["a.jpg", "{folder}/a.jpg"])
+    def test_a_folder_of_images_may_lie_elsewhere(self, tmp_path, folder, named):
+        put(tmp_path / "large disk" / "a.jpg", b"here")
         (tmp_path / "data").mkdir()
-        (tmp_path / "data" / "images").symlink_to(tmp_path / "private")
+        (tmp_path / "data" / folder).symlink_to(tmp_path / "large disk")
+
+        assert image_folder.read_image(str(tmp_path / "data"), named.format(folder=folder)) == b"here"
+
+    def test_links_must_not_lead_out_of_that_either(self, tmp_path):
+        put(tmp_path / "private.jpg", b"private")
+        (tmp_path / "large disk").mkdir()
+        (tmp_path / "large disk" / "a.jpg").symlink_to(tmp_path / "private.jpg")
+        (tmp_path / "data").mkdir()
+        (tmp_path / "data" / "images").symlink_to(tmp_path / "large disk")
 
         with pytest.raises(OSError, match="leads out of the data directory"):
             image_folder.read_image(str(tmp_path / "data"), "a.jpg")
+
+    def test_any_other_folder_that_leads_out_is_refused(self, tmp_path):
+        put(tmp_path / "private" / "a.jpg", b"private")
+        (tmp_path / "data").mkdir()
+        (tmp_path / "data" / "mine").symlink_to(tmp_path / "private")
+
+        with pytest.raises(OSError, match="leads out of the data directory"):
+            image_folder.read_image(str(tmp_path / "data"), "mine/a.jpg")
 
     def test_a_directory_whose_name_goes_on_is_no_part_of_it(self, tmp_path):
         put(tmp_path / "data-private" / "a.jpg", b"private")
