@@ -102,6 +102,10 @@ _KINDS = (
 )
 
 
+_BLOCK = 1 << 20
+"""Bytes that are read from a remote file at a time."""
+
+
 def _plain_descriptor(path: str) -> int:
     """Opens a local file for reading without waiting for anybody, as opening a named pipe would.
 
@@ -127,7 +131,7 @@ def open_binary(path: str) -> io.BufferedReader:
         OSError: it can't be opened, or is no plain file; likewise.
     """
     if is_remote(path):
-        return io.BufferedReader(_RemoteFile(path), buffer_size=1 << 20)
+        return io.BufferedReader(_RemoteFile(path), buffer_size=_BLOCK)
     return open(_plain_descriptor(path), "rb")
 
 
@@ -144,18 +148,30 @@ def read_plain_file(path: str, largest: int, below: Sequence[str] | None = None)
         OSError: it can't be read, is no plain file, is too large, or lies elsewhere.
     """
     if is_remote(path):
-        _refuse_large(path, file_size(path), largest)
-        return read_bytes(path)
+        return _read_remote(path, largest)
     descriptor = _plain_descriptor(path)
     try:
         if below is not None and not _real_path(descriptor, path).startswith(tuple(one.rstrip("/") + "/" for one in below)):
             raise OSError(errno.EPERM, "a symbolic link that leads out of the data directory", path)
-        _refuse_large(path, os.fstat(descriptor).st_size, largest)
+        size = os.fstat(descriptor).st_size
+        if size > largest:
+            raise OSError(errno.EFBIG, f"{size} bytes, and at most {largest} are read", path)
         with open(descriptor, "rb", buffering=0, closefd=False) as file:
             content = file.readall()
     finally:
         os.close(descriptor)
     return content
+
+
+def _read_remote(path: str, largest: int) -> bytes:
+    """Reads to the end in blocks: asking how large the file is would be a request of its own for each image."""
+    content = bytearray()
+    with open_binary(path) as file:
+        while block := file.read1(_BLOCK):
+            content += block
+            if len(content) > largest:
+                raise OSError(errno.EFBIG, f"more than {largest} bytes, and at most that many are read", path)
+    return bytes(content)
 
 
 def _real_path(descriptor: int, path: str) -> str:
@@ -164,11 +180,6 @@ def _real_path(descriptor: int, path: str) -> str:
         return os.readlink(f"/proc/self/fd/{descriptor}")
     except OSError:
         return os.path.realpath(path)
-
-
-def _refuse_large(path: str, size: int, largest: int) -> None:
-    if size > largest:
-        raise OSError(errno.EFBIG, f"{size} bytes, and at most {largest} are read", path)
 
 
 def read_bytes(path: str) -> bytes:
