@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import keras
+import numpy as np
 from absl import logging
 
 from age.model import backbone_table
@@ -129,12 +130,25 @@ def _load_file(network: keras.Model, path: str, partial: bool, names_in_files: M
     except (ValueError, KeyError, OSError) as error:
         reason = str(error).splitlines()[0]
         raise BadInput(f"trainer.weights: {path}: the weights do not fit the backbone: {reason}") from error
+    _require_finite(network, path)
     if missing:
         logging.warning(
             "%s lacks %d of %d layers, which start from random weights: %s",
             path, len(missing), len(needed), ", ".join(name for name in needed if name in missing),
         )  # fmt: skip
     return missing
+
+
+def _require_finite(network: keras.Model, path: str) -> None:
+    """Refuses weights with which every answer would be NaN."""
+    for layer in network.layers:
+        for value in layer.get_weights():
+            bad = int(np.size(value) - np.count_nonzero(np.isfinite(value)))
+            if bad:
+                raise BadInput(
+                    f"trainer.weights: {path}: {bad} of {np.size(value)} values in a weight of the layer {layer.name} are NaN or "
+                    "infinite; expected numbers. The file is damaged, or was written by a training that diverged: give another."
+                )
 
 
 def _load_under_other_names(network: keras.Model, path: str, other_names: Mapping[str, str]) -> None:

@@ -128,6 +128,21 @@ def test_layers_that_the_file_lacks_learn_at_the_rate_of_the_head(partial_file):
     assert not any(name.startswith(("block_12", "bn_Conv1")) for name in new)
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_weights_that_are_no_numbers_are_refused(small_backbone, tmp_path, value):
+    damaged = keras.models.clone_model(small_backbone)
+    layer = damaged.get_layer("block_6_expand")
+    kernel = layer.get_weights()[0]
+    kernel[0, 0, 1, :3] = value
+    layer.set_weights([kernel])
+    file = write_weights(tmp_path / "damaged.h5", damaged)
+
+    with pytest.raises(
+        BadInput, match=rf"{file}: 3 of \d+ values in a weight of the layer block_6_expand are NaN or infinite"
+    ):
+        network.build(settings(weights=file), AGES)
+
+
 def test_layers_that_the_file_lacks_can_not_be_frozen(partial_file):
     with pytest.raises(BadInput, match="would freeze block_13_expand, which the weights file lacks"):
         network.build(settings(weights=partial_file, weights_partial=True, freeze_through="all"), AGES)
