@@ -26,7 +26,7 @@ class _Teller:
 
     def __init__(self, say: Say):
         self._say = say
-        self._told: set[tuple[Any, ...]] = set()
+        self._already_said: set[tuple[Any, ...]] = set()
 
     def tell(self, attempts: list[workflow.Attempt]) -> None:
         latest = {attempt.step: attempt.number for attempt in attempts}
@@ -46,17 +46,17 @@ class _Teller:
 
     def _once(self, line: str, attempt: workflow.Attempt, reason: str = "") -> None:
         key = (attempt.step, attempt.number, attempt.of_the_driver, attempt.state, reason)
-        if key not in self._told:
-            self._told.add(key)
+        if key not in self._already_said:
+            self._already_said.add(key)
             self._say(harmless_lines(line))
 
     def tell_states(self, details: list[Any]) -> None:
         """Says what the newer API knows of the steps: their states alone."""
         for task in details:
             name, state = task.display_name or "", str(task.state)
-            if not name or name.endswith("-driver") or name.startswith("executor") or (name, state) in self._told:
+            if not name or name.endswith("-driver") or name.startswith("executor") or (name, state) in self._already_said:
                 continue
-            self._told.add((name, state))
+            self._already_said.add((name, state))
             self._say(f"{harmless_lines(name)}: {state.lower()}")
 
 
