@@ -34,7 +34,7 @@ def smoothed(ages: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.float64]:
     return np.asarray(density / density.sum(), np.float64)
 
 
-def expectation(logits: Any) -> Any:
+def expectation(logits: keras.KerasTensor) -> keras.KerasTensor:
     """Returns the expected age of each distribution, years.
 
     Args:
@@ -51,19 +51,19 @@ def expectation(logits: Any) -> Any:
 class ExpectedAge(keras.layers.Layer):
     """Turn logits over years, `[n, 121]`, into the expected age, `[n, 1]` in years."""
 
-    def call(self, logits: Any) -> Any:
+    def call(self, logits: keras.KerasTensor) -> keras.KerasTensor:
         return expectation(logits)
 
 
 class _DistributionLoss(keras.losses.Loss):
     """What the losses of this module have in common: labels `[n]` or `[n, 1]` in years, predictions as logits `[n, 121]`."""
 
-    def call(self, y_true: Any, y_pred: Any) -> Any:
+    def call(self, y_true: keras.KerasTensor, y_pred: keras.KerasTensor) -> keras.KerasTensor:
         ages = keras.ops.reshape(keras.ops.cast(y_true, "float32"), (-1, 1))
         log_probabilities = keras.ops.log_softmax(keras.ops.cast(y_pred, "float32"), axis=-1)
         return self.of(ages, log_probabilities)
 
-    def of(self, ages: Any, log_probabilities: Any) -> Any:
+    def of(self, ages: keras.KerasTensor, log_probabilities: keras.KerasTensor) -> keras.KerasTensor:
         raise NotImplementedError
 
 
@@ -82,7 +82,7 @@ class LabelDistribution(_DistributionLoss):
         self._sigma = sigma
         self._expectation_weight = expectation_weight
 
-    def of(self, ages: Any, log_probabilities: Any) -> Any:
+    def of(self, ages: keras.KerasTensor, log_probabilities: keras.KerasTensor) -> keras.KerasTensor:
         target = keras.ops.softmax(-0.5 * keras.ops.square((years() - ages) / self._sigma), axis=-1)
         cross_entropy = -keras.ops.sum(target * log_probabilities, axis=-1)
         expected = keras.ops.sum(keras.ops.exp(log_probabilities) * years(), axis=-1)
@@ -102,7 +102,7 @@ class MeanVariance(_DistributionLoss):
         self._mean_weight = mean_weight
         self._variance_weight = variance_weight
 
-    def of(self, ages: Any, log_probabilities: Any) -> Any:
+    def of(self, ages: keras.KerasTensor, log_probabilities: keras.KerasTensor) -> keras.KerasTensor:
         probabilities = keras.ops.exp(log_probabilities)
         expected = keras.ops.sum(probabilities * years(), axis=-1, keepdims=True)
         variance = keras.ops.sum(probabilities * keras.ops.square(years() - expected), axis=-1)
@@ -128,6 +128,6 @@ class ExpectedAgeError(keras.metrics.MeanMetricWrapper):
         return {"name": self.name}
 
 
-def _expected_age_error(y_true: Any, y_pred: Any) -> Any:
+def _expected_age_error(y_true: keras.KerasTensor, y_pred: keras.KerasTensor) -> keras.KerasTensor:
     ages = keras.ops.reshape(keras.ops.cast(y_true, "float32"), (-1, 1))
     return keras.ops.abs(expectation(y_pred) - ages)[:, 0]

@@ -10,9 +10,12 @@ import dataclasses
 import functools
 import importlib.metadata
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from schemas.bad_input import BadInput
+
+if TYPE_CHECKING:
+    import keras
 
 ENTRY_POINT_GROUP = "age_pipeline.backbones"
 
@@ -33,8 +36,8 @@ class Backbone:
         names_in_files: layer name in known weights files -> layer name here, for files that name layers otherwise.
     """
 
-    network: str | Callable[..., Any]
-    preprocessing: str | Callable[[Any], Any]
+    network: "str | Callable[..., keras.Model]"
+    preprocessing: "str | Callable[[keras.KerasTensor], keras.KerasTensor]"
     arguments: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     last_frozen: str | None = None
     pretrained: bool = True
@@ -55,13 +58,13 @@ def _vggface_names() -> dict[str, str]:
     return names
 
 
-def _small_resnet(input_shape: tuple[int, int, int], weights: None) -> Any:
+def _small_resnet(input_shape: tuple[int, int, int], weights: None) -> "keras.Model":
     from age.model import small_resnet
 
     return small_resnet.resnet20(input_shape)
 
 
-def _vggface_pixels(images: Any) -> Any:
+def _vggface_pixels(images: "keras.KerasTensor") -> "keras.KerasTensor":
     """Turns RGB into BGR and subtracts the means of VGGFace2's training images (Cao et al., 2018), as keras-vggface does."""
     return images[..., ::-1] - (91.4953, 103.8827, 131.0912)
 

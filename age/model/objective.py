@@ -48,7 +48,7 @@ class _Weighted(keras.losses.Loss):
         self._loss = loss
         self._weights = weights
 
-    def call(self, y_true: Any, y_pred: Any) -> Any:
+    def call(self, y_true: keras.KerasTensor, y_pred: keras.KerasTensor) -> keras.KerasTensor:
         ages = keras.ops.reshape(keras.ops.cast(y_true, "float32"), (-1,))
         years = keras.ops.clip(keras.ops.round(ages), 0, age_distribution.OLDEST)
         losses = keras.ops.reshape(self._loss(keras.ops.reshape(ages, (-1, 1)), y_pred), (-1,))

@@ -1,11 +1,14 @@
 """How weights are changed: Adam or AdamW under a warm-up and a cosine, with a learning rate of its own for what is new."""
 
 from collections.abc import Collection
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 
 from age.model.settings import TrainerSettings
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 
 def schedule(settings: TrainerSettings, steps: int) -> keras.optimizers.schedules.LearningRateSchedule:
@@ -33,7 +36,7 @@ class _WithHeadRate:
     head_rate = 1.0
     new_variables: Collection[str] = ()
 
-    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+    def update_step(self, gradient: keras.KerasTensor, variable: "tf.Variable", learning_rate: keras.KerasTensor) -> None:
         # What comes here is TensorFlow's variable, which knows nothing of Keras' paths.
         path = self._trainable_variables[self._get_variable_index(variable)].path  # type: ignore[attr-defined]
         factor = self.head_rate if path in self.new_variables else 1.0
