@@ -24,3 +24,15 @@ def shared_weights() -> pathlib.Path:
     if not (SHARED / "weights").is_dir():
         pytest.skip(f"no pretrained weights: {SHARED / 'weights'} is missing (set AGE_PIPELINE_SHARED)")
     return SHARED / "weights"
+
+
+@pytest.fixture
+def one_face(tmp_path) -> pathlib.Path:
+    """A data directory with one photograph."""
+    from PIL import Image
+
+    folder = tmp_path / "faces"
+    folder.mkdir()
+    Image.new("RGB", (32, 32)).save(folder / "a.png")
+    (folder / "labels.csv").write_text("file_name,real_age\na.png,30\n")
+    return folder

@@ -3,7 +3,6 @@
 import hashlib
 
 import pytest
-from PIL import Image
 
 from age import provenance
 from pipeline import configuration
@@ -14,40 +13,31 @@ from schemas.run_description import RunDescription
 SCHEMA = age_schema.DEFAULT_SCHEMA.read_text()
 
 
-@pytest.fixture
-def data(tmp_path):
-    folder = tmp_path / "faces"
-    folder.mkdir()
-    Image.new("RGB", (32, 32)).save(folder / "a.png")
-    (folder / "labels.csv").write_text("file_name,real_age\na.png,30\n")
-    return folder
-
-
-def configured(data, *overrides):
-    return configuration.load(None, ["trainer.weights=none", *overrides], data_dir=str(data), workdir="/w").described()
+def configured(one_face, *overrides):
+    return configuration.load(None, ["trainer.weights=none", *overrides], data_dir=str(one_face), workdir="/w").described()
 
 
 @pytest.mark.parametrize("change", ["trainer.epochs=3", "data.splits={train: 0.7, validation: 0.2, test: 0.1}"])
-def test_recipe_changes_with_what_the_model_depends_on_and_thresholds_are_none_of_it(data, change):
+def test_recipe_changes_with_what_the_model_depends_on_and_thresholds_are_none_of_it(one_face, change):
     def recipe(*overrides):
-        return provenance.resolve(configured(data, *overrides), SCHEMA, None).recipe
+        return provenance.resolve(configured(one_face, *overrides), SCHEMA, None).recipe
 
     assert recipe(change) != recipe() == recipe("evaluator.max_mae=3")
-    assert provenance.resolve(configured(data), SCHEMA + "\n", None).recipe != recipe()
+    assert provenance.resolve(configured(one_face), SCHEMA + "\n", None).recipe != recipe()
 
 
-def test_recipe_changes_with_the_code_that_makes_the_model(data, monkeypatch):
-    before = provenance.resolve(configured(data), SCHEMA, None).recipe
+def test_recipe_changes_with_the_code_that_makes_the_model(one_face, monkeypatch):
+    before = provenance.resolve(configured(one_face), SCHEMA, None).recipe
     digests = {("age.dataset.ingestion", "age.model.training"): "other code"}
 
     monkeypatch.setattr(provenance.code_digest, "of", lambda *modules: digests[modules])
 
-    assert provenance.resolve(configured(data), SCHEMA, None).recipe != before
+    assert provenance.resolve(configured(one_face), SCHEMA, None).recipe != before
 
 
-def test_weights_go_in_by_content_and_a_look_at_the_data_needs_none(data, tmp_path):
+def test_weights_go_in_by_content_and_a_look_at_the_data_needs_none(one_face, tmp_path):
     weights = tmp_path / "weights.h5"
-    missing = configured(data, f"trainer.weights={weights}")
+    missing = configured(one_face, f"trainer.weights={weights}")
 
     with pytest.raises(BadInput, match="trainer.weights: .*there is no such file"):
         provenance.resolve(missing, SCHEMA, None)
@@ -56,11 +46,11 @@ def test_weights_go_in_by_content_and_a_look_at_the_data_needs_none(data, tmp_pa
     assert provenance.resolve(missing, SCHEMA, None).weights_digest == hashlib.sha256(b"one").hexdigest()
 
 
-def test_description_says_what_the_report_repeats(data):
-    values = provenance.resolve(configured(data), SCHEMA, None, metadata_path="/w/metadata.sqlite").as_values()
+def test_description_says_what_the_report_repeats(one_face):
+    values = provenance.resolve(configured(one_face), SCHEMA, None, metadata_path="/w/metadata.sqlite").as_values()
 
     description = RunDescription.model_validate_json(values["run_description"])
-    assert (description.kind, description.data_dir, description.metadata_path) == ("run", str(data), "/w/metadata.sqlite")
+    assert (description.kind, description.data_dir, description.metadata_path) == ("run", str(one_face), "/w/metadata.sqlite")
     assert description.data_fingerprint == values["data_fingerprint"]
     assert description.thresholds.model_dump() == {
         "max_mae": 8.0,
@@ -69,4 +59,4 @@ def test_description_says_what_the_report_repeats(data):
         "max_slice_mae": 1.5,
         "slice_ceilings": {},
     }
-    assert description.configuration == configured(data)
+    assert description.configuration == configured(one_face)

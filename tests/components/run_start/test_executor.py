@@ -3,7 +3,6 @@
 import json
 
 import pytest
-from PIL import Image
 from tfx.types import standard_artifacts
 
 from age.model.settings import TrainerSettings
@@ -15,15 +14,11 @@ from schemas.bad_input import BadInput
 
 
 @pytest.fixture
-def configured(tmp_path):
-    folder = tmp_path / "faces"
-    folder.mkdir()
-    Image.new("RGB", (32, 32)).save(folder / "a.png")
-    (folder / "labels.csv").write_text("file_name,real_age\na.png,30\n")
+def configured(one_face, tmp_path):
     return configuration.load(
         None,
         ["trainer.weights=none", "evaluator.slice_ceilings={gender=female: 7}"],
-        data_dir=str(folder),
+        data_dir=str(one_face),
         workdir=str(tmp_path / "work"),
     )
 
