@@ -8,9 +8,10 @@ import pytest
 
 from age import code_digest
 from tests.end_to_end.conftest import run_pipeline
+from tests.end_to_end.test_local_run import ALWAYS_RUN
 
 ROOT = pathlib.Path(__file__).parents[2]
-ALWAYS_RUN = {"Pusher", "BlessingReport"}
+BEFORE_THE_EVALUATION = {"FaceExampleGen", "AgeSchemaGen", "StatisticsGen", "ExampleValidator", "Trainer"}
 
 
 @pytest.fixture
@@ -62,7 +63,7 @@ def test_other_code_of_a_step_runs_it_again_and_a_comment_runs_nothing(workdir, 
         evidence.write_text(evidence.read_text().replace("entry.mae is None", "entry.bias is None", 1))
         changed = run()
         # DataGate writes the report where it stops a run, and so has the code of that behind it.
-        assert changed.executed() == ALWAYS_RUN | {"AgeEvaluator", "DataGate"} and "Trainer" in changed.from_cache()
+        assert changed.executed() >= {"AgeEvaluator", "DataGate"} and changed.from_cache() >= BEFORE_THE_EVALUATION
     finally:
         code_digest.of.cache_clear()
         code_digest._read.cache_clear()
