@@ -32,6 +32,7 @@ setup(
         "tensorflow-data-validation>=1.16.1,<1.22",
         "tensorflow-model-analysis>=0.47.1,<0.53",
         "apache-beam>=2.62.0,<2.78",
+        "tensorflow-serving-api>=2.16.1,<2.20",  # the messages of warm-up requests
         "tensorflow-metadata>=1.16.0,<1.22",
         "ml-metadata>=1.16.0,<1.22",
         "kfp>=2.5.0,<2.17",

@@ -104,9 +104,11 @@ class Pusher(_Section):
 
     Attributes:
         approval: `automatic`, or `manual`: a blessed model then waits for `age-pipeline serving approve`.
+        canary_timeout: seconds that the process may take that tries the exported model before it is pushed.
     """
 
     approval: Mode = AUTOMATIC
+    canary_timeout: float = pydantic.Field(300.0, gt=0)
 
 
 class Serving(_Section):

@@ -12,6 +12,7 @@ from components.age_evaluator.component import AgeEvaluator
 from components.age_pusher.component import Pusher
 from components.age_schema_gen.component import AgeSchemaGen
 from components.blessing_report.component import BlessingReport
+from components.canary.component import Canary
 from components.champion.component import Champion
 from components.data_gate.component import DataGate
 from components.data_report.component import DataReport
@@ -107,10 +108,19 @@ def components(configuration: Configuration, inputs: GraphInputs) -> list[base_n
         max_mae=parameters.max_mae,
     )
 
+    canary = Canary(
+        model=trainer.outputs["model"],
+        model_blessing=evaluator.outputs["blessing"],
+        evaluation=evaluator.outputs["evaluation"],
+        examples=example_gen.outputs["examples"],
+        timeout=configuration.pusher.canary_timeout,
+    )
+
     verdict = VerdictWriter(
         rejects=example_gen.outputs["rejects"],
         model_run=trainer.outputs["model_run"],
         evaluation=evaluator.outputs["evaluation"],
+        infra_blessing=canary.outputs["infra_blessing"],
         report_dir=reports,
         run_id=inputs.run_id,
         run_description=inputs.run_description,
@@ -120,6 +130,7 @@ def components(configuration: Configuration, inputs: GraphInputs) -> list[base_n
     pusher = Pusher(
         model=trainer.outputs["model"],
         model_blessing=evaluator.outputs["blessing"],
+        infra_blessing=canary.outputs["infra_blessing"],
         verdict=verdict.outputs["verdict"],
         serving_dir=parameters.serving_dir,
         champion_version=champion_version,
@@ -139,7 +150,7 @@ def components(configuration: Configuration, inputs: GraphInputs) -> list[base_n
         run_id=inputs.run_id,
     )
 
-    return [*data_part, trainer, champion, evaluator, verdict, pusher, report]
+    return [*data_part, trainer, champion, evaluator, canary, verdict, pusher, report]
 
 
 def build(configuration: Configuration, inputs: GraphInputs) -> pipeline.Pipeline:

@@ -25,6 +25,10 @@ class ServiceUnavailable(Failure):
     """Something on the network that the command needs does not answer: Kubeflow, a Beam cluster, a download."""
 
 
+class CanaryUnfinished(Failure):
+    """The process that tries an exported model took too long or was killed; of the model this says nothing."""
+
+
 class NotBlessed(Failure):
     """The run finished and its model must not serve."""
 

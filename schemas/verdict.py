@@ -179,6 +179,25 @@ class Champion(Part):
         )
 
 
+class Canary(Part):
+    """What a process that has nothing of this project made of the exported model, before it was pushed."""
+
+    model_config = pydantic.ConfigDict(
+        json_schema_extra=_may_be_absent(["server", "largest_difference", "load_seconds", "latency_seconds", "peak_memory"])
+    )
+
+    passed: bool = Field(description="Whether it loaded the model and was answered as the evaluation was.")
+    reasons: list[str] = Field(description="Why not, in sentences.")
+    photographs: int = Field(description="How many photographs of the test split it asked for.")
+    server: str | None = Field(None, description="What loaded the model, such as `TensorFlow 2.16.2`.")
+    largest_difference: Measured = Field(
+        None, description="Largest difference from what was measured, asked for one photograph at a time, years."
+    )
+    load_seconds: Measured = Field(None, description="How long loading took, seconds.")
+    latency_seconds: Measured = Field(None, description="Median time of a request for one photograph, seconds.")
+    peak_memory: int | None = Field(None, description="The most memory that the process held, bytes.")
+
+
 class Thresholds(Part):
     """What a model must reach to be blessed."""
 
@@ -371,6 +390,7 @@ class Verdict(Part):
         description="The best version in the serving directory by its own record, where that is another one than the champion and "
         "better: a chain of pushes, each a little worse, ends here. Null where there is none.",
     )
+    canary: Canary | None = Field(None, description="Null when no model was blessed; absent in verdicts of earlier versions.")
     slices: list[Slice] = Field([], description="Metrics by attribute value and decade of age.")
     groups: list[Group] = Field(
         [], description="For whom the model may serve, and for whom not: all ages in ranges, then attribute values."

@@ -7,6 +7,7 @@ import keras
 import tensorflow as tf
 
 from age import image_decoding, storage
+from age.serving import warmup_requests
 from age.serving.model_digest import EXTRA_ASSETS, PROVENANCE_FILE
 from schemas import features
 
@@ -67,7 +68,7 @@ class AgeServing(tf.Module):
 def export(
     network: keras.Model, image_size: int, mirror_averaging: bool, directory: str, provenance: dict[str, object]
 ) -> None:
-    """Writes the SavedModel with its two signatures.
+    """Writes the SavedModel with its two signatures, and requests for a server to warm up with.
 
     Args:
         network: images to ages.
@@ -84,4 +85,5 @@ def export(
     )
     extra = os.path.join(directory, EXTRA_ASSETS)
     storage.make_directory(extra)
+    warmup_requests.write(directory, image_size)
     storage.write_text(os.path.join(extra, PROVENANCE_FILE), json.dumps(provenance, indent=2, sort_keys=True) + "\n")

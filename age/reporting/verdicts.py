@@ -18,6 +18,7 @@ from schemas.verdict import (
     PUSHED,
     SCHEMA_VERSION,
     Approval,
+    Canary,
     Champion,
     Paths,
     Stage,
@@ -65,6 +66,7 @@ def _verdict(run: RunDescription, **found: Any) -> Verdict:
             "constant_baseline": None,
             "champion": None,
             "best_version": None,
+            "canary": None,
             "slices": [],
             "groups": [],
             "weakest_slices": [],
@@ -142,6 +144,7 @@ def of_model(
     history: str,
     report: str,
     stages: list[Stage],
+    canary: Canary | None,
     champion_version: int,
 ) -> Verdict:
     """Returns the verdict of a run that made a model, before that is pushed.
@@ -157,6 +160,7 @@ def of_model(
         history: path of what the Trainer recorded.
         report: path of the report for people.
         stages: the steps that had finished.
+        canary: what the canary found; None where no model was blessed.
         champion_version: the version that the candidate was compared with; 0 for none.
     """
     data = data_facts.read(rejects, run.data_dir)
@@ -164,19 +168,21 @@ def of_model(
     predictions = predictions_file.read(predictions_path, attributes)
     errors = predictions.predicted_age - predictions.real_age
     metrics = result.metrics.model_copy(update={"mae_interval": prediction_errors.mae_interval(errors)})
+    blessed = result.validation_ok and (canary is None or canary.passed)
     return _verdict(
         run,
         run_id=run_id,
-        blessed=result.validation_ok,
-        reasons=result.reasons,
+        blessed=blessed,
+        reasons=[*result.reasons, *(canary.reasons if canary else [])],
         metrics=metrics,
         constant_baseline=prediction_errors.constant_baseline(predictions, data.ages[features.TRAIN].median),
         champion=_champion(champion_version, result),
         best_version=result.best_version,
+        canary=canary,
         slices=result.slices,
         groups=evidence.groups(result.slices),
         weakest_slices=prediction_errors.weakest_slices(result.slices, metrics.mae),
-        push=PENDING if result.validation_ok else None,
+        push=PENDING if blessed else None,
         data=data,
         stages=stages,
         training=Training.model_validate(json.loads(storage.read_bytes(history))),

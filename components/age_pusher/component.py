@@ -21,6 +21,7 @@ class AgePusherSpec(component_spec.ComponentSpec):
     INPUTS = {
         "model": component_spec.ChannelParameter(type=standard_artifacts.Model),
         "model_blessing": component_spec.ChannelParameter(type=standard_artifacts.ModelBlessing),
+        "infra_blessing": component_spec.ChannelParameter(type=standard_artifacts.InfraBlessing),
         "verdict": component_spec.ChannelParameter(type=Verdict),
     }
     OUTPUTS = {"pushed_model": component_spec.ChannelParameter(type=standard_artifacts.PushedModel)}
@@ -32,6 +33,7 @@ class Pusher(base_component.BaseComponent):
         pusher = Pusher(
             model,
             model_blessing,
+            infra_blessing,
             verdict,
             "run/serving/age",
             champion_version,
@@ -53,6 +55,7 @@ class Pusher(base_component.BaseComponent):
     Args:
         model: the candidate.
         model_blessing: what AgeEvaluator said; a model that was not blessed is not pushed.
+        infra_blessing: what Canary said, likewise.
         verdict: what VerdictWriter wrote, before anything is pushed; the history keeps the error.
         serving_dir: directory with the numbered versions.
         champion_version: the version that the candidate was compared with; 0 for none.
@@ -69,6 +72,7 @@ class Pusher(base_component.BaseComponent):
         self,
         model: channel.BaseChannel,
         model_blessing: channel.BaseChannel,
+        infra_blessing: channel.BaseChannel,
         verdict: channel.BaseChannel,
         serving_dir: str,
         champion_version: int,
@@ -81,6 +85,7 @@ class Pusher(base_component.BaseComponent):
             AgePusherSpec(
                 model=model,
                 model_blessing=model_blessing,
+                infra_blessing=infra_blessing,
                 verdict=verdict,
                 serving_dir=serving_dir,
                 champion_version=champion_version,

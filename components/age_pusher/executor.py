@@ -31,6 +31,8 @@ class Executor(base_executor.BaseExecutor):
         pushed.set_int_custom_property("pushed", 0)
         if not model_utils.is_model_blessed(artifact_utils.get_single_instance(input_dict["model_blessing"])):
             return
+        if not model_utils.is_infra_validated(artifact_utils.get_single_instance(input_dict["infra_blessing"])):
+            return
         directory = serving_directory.ServingDirectory(exec_properties["serving_dir"])
         compared_with = serving_directory.Champion(exec_properties["champion_version"], exec_properties["champion_digest"])
         model = path_utils.serving_model_dir(artifact_utils.get_single_uri(input_dict["model"]))

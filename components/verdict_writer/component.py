@@ -9,7 +9,7 @@ from tfx.types import standard_artifacts
 
 from age.evaluation import evaluation_result
 from age.reporting import page, verdicts
-from components import artifacts, stages
+from components import artifacts, canary_result, stages
 from schemas import features
 from schemas.run_description import RunDescription
 
@@ -19,6 +19,7 @@ def VerdictWriter(
     rejects: InputArtifact[artifacts.Rejects],
     model_run: InputArtifact[standard_artifacts.ModelRun],
     evaluation: InputArtifact[standard_artifacts.ModelEvaluation],
+    infra_blessing: InputArtifact[standard_artifacts.InfraBlessing],
     report_dir: Parameter[str],
     run_id: Parameter[str],
     run_description: Parameter[str],
@@ -34,6 +35,7 @@ def VerdictWriter(
         rejects: what FaceExampleGen rejected, and what it says of the examples. Those themselves would be copied here on Kubeflow.
         model_run: what the Trainer recorded.
         evaluation: what AgeEvaluator measured.
+        infra_blessing: what Canary found.
         report_dir: directory in which each run has a folder.
         run_id: the run's name.
         run_description: what it says of the run itself, a `RunDescription` as JSON.
@@ -53,6 +55,7 @@ def VerdictWriter(
         history=os.path.join(model_run.uri, "history.json"),
         report=os.path.join(directory, page.REPORT_FILE),
         stages=stages.read(run.metadata_path, run_id),
+        canary=canary_result.read(infra_blessing.uri),
         champion_version=champion_version,
     )
     page.write_verdict(written, directory, verdict.uri)

@@ -27,6 +27,7 @@ _IN_PLAIN_WORDS = {
     "Trainer": ("Building the network", "network trained"),
     "Champion": ("Looking up the model being served", "model being served looked up"),
     "AgeEvaluator": ("Measuring the model on the test photographs", "model measured on the test photographs"),
+    "Canary": ("Asking the exported model in a process of its own", "exported model answers as it was measured"),
     "VerdictWriter": ("Writing down the verdict", "verdict written down"),
     "Pusher": ("Pushing the model if it is blessed", "done as the evaluation said"),
     "BlessingReport": ("Writing the report", "report written"),

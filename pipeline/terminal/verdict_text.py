@@ -6,7 +6,7 @@ from age import storage
 from age.reporting import for_whom
 from age.serving import model_digest
 from age.untrusted_text import harmless
-from schemas.verdict import AWAITING_APPROVAL, EXPLORE, PENDING, Difference, Metrics, Verdict
+from schemas.verdict import AWAITING_APPROVAL, EXPLORE, PENDING, Canary, Difference, Metrics, Verdict
 
 
 def years(value: float | None) -> str:
@@ -97,6 +97,18 @@ def _metric_rows(verdict: Verdict) -> list[tuple[str, str]]:
     return rows
 
 
+def _canary_rows(canary: Canary | None) -> list[tuple[str, str]]:
+    """Says what a server may expect of the model; why it was refused is among the verdict's reasons."""
+    if canary is None or not canary.passed or canary.latency_seconds is None or canary.load_seconds is None:
+        return []
+    memory = "" if canary.peak_memory is None else f", {canary.peak_memory / 1e6:.0f} MB of memory"
+    said = [
+        f"{canary.photographs} photographs answered as measured by {canary.server} alone",
+        f"loaded in {canary.load_seconds:.1f} s, {1000 * canary.latency_seconds:.0f} ms for a photograph{memory}",
+    ]
+    return [("canary", harmless(said[0])), ("", said[1])]
+
+
 def _where(verdict: Verdict) -> str:
     """Returns the options that tell `serving` where the models of a verdict's run are."""
     workdir, serving_dir = verdict.setting("workdir"), verdict.setting("serving.dir")
@@ -118,6 +130,7 @@ def verdict_text(verdict: Verdict, look_anywhere: bool = False) -> str:
     rejects = ", ".join(f"{number} {harmless(reason.replace('_', ' '))}" for reason, number in data.rejects.items())
     rows = [
         *_metric_rows(verdict),
+        *_canary_rows(verdict.canary),
         (
             "rows",
             f"{data.used} used, {data.rejected} rejected{f' ({rejects})' if rejects else ''}, "

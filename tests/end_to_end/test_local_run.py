@@ -24,6 +24,7 @@ import tensorflow as tf
 from ml_metadata import metadata_store
 from ml_metadata.proto import metadata_store_pb2
 
+from age.serving import warmup_requests
 from pipeline import configuration
 from pipeline.cli import cli, main
 from pipeline.local import local_runner
@@ -42,6 +43,7 @@ ALL_STEPS = {
     "Trainer",
     "Champion",
     "AgeEvaluator",
+    "Canary",
     "VerdictWriter",
     "Pusher",
     "BlessingReport",
@@ -96,6 +98,31 @@ def test_verdict_is_written_as_data_and_as_a_page(blessed):
     assert written["run_id"] in page
     assert "data:image/jpeg" in page
     assert "END_OF_CONFIGURATION" in page
+
+
+def test_the_exported_model_was_tried_before_the_push_by_a_process_that_has_tensorflow_alone(blessed):
+    canary = blessed.verdict["canary"]
+
+    assert canary["passed"] and canary["reasons"] == []
+    assert (canary["photographs"], canary["server"]) == (36, f"TensorFlow {tf.__version__}")
+    assert canary["largest_difference"] < 0.01
+    assert 0 < canary["latency_seconds"] < canary["load_seconds"] and canary["peak_memory"] > 50e6
+    started = [stage["name"] for stage in blessed.verdict["stages"]]
+    assert started.index("AgeEvaluator") < started.index("Canary") < started.index("Pusher")
+    folder = blessed.workdir / "reports" / blessed.verdict["run_id"]
+    card = pathlib.Path(blessed.verdict["paths"]["model"]) / "assets.extra" / "model_card.md"
+    assert "Does the exported model answer the same outside?" in (folder / "report.html").read_text()
+    assert f"Before it was pushed, TensorFlow {tf.__version__} alone loaded it" in card.read_text()
+
+
+def test_pushed_model_has_requests_for_a_server_to_warm_up_with(blessed):
+    _, signatures = served_signature(blessed)
+
+    requests = warmup_requests.read(blessed.verdict["paths"]["model"])
+
+    assert [len(pictures) for pictures in requests] == [1, 32]
+    for pictures in requests:
+        assert np.isfinite(signatures["serving_default"](image_bytes=tf.constant(pictures))["age"].numpy()).all()
 
 
 def test_pushed_model_has_a_card_that_the_report_links(blessed):
@@ -393,7 +420,7 @@ def test_shuffled_ages_are_not_blessed_and_push_nothing(tmp_path):
 
     assert not run.verdict["blessed"]
     assert run.verdict["metrics"]["mae"] > 15
-    assert run.verdict["model_version"] is None
+    assert run.verdict["model_version"] is run.verdict["canary"] is None
     assert run.versions() == []
     reasons = "\n".join(run.verdict["reasons"])
     assert "allowed is at most 8 (evaluator.max_mae)" in reasons

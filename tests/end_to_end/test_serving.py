@@ -1,6 +1,7 @@
 """What is being served after a run, and what a rerun makes of a serving directory that somebody changed."""
 
 import json
+import os
 import pathlib
 import shutil
 
@@ -179,6 +180,33 @@ class PublishingMeanwhile(run_display.PlainLines):
         super().began(stage)
         if stage == "Pusher":
             self._directory.publish(self._model)
+
+
+class DamagingTheExport(run_display.PlainLines):
+    """Cuts the exported model's variables short after they were evaluated, as a disk does that is full."""
+
+    def __init__(self, workdir):
+        super().__init__(lambda line: None)
+        self._workdir = workdir
+
+    def began(self, stage):
+        super().began(stage)
+        if stage == "Canary":
+            (variables,) = self._workdir.glob("pipeline_root/Trainer/model/*/Format-Serving/variables/*.data-*")
+            os.truncate(variables, variables.stat().st_size // 2)
+
+
+def test_a_damaged_export_is_refused_before_anything_is_served(shades, tmp_path):
+    configured = configuration.load(
+        None, [*SMALL_RUN, "trainer.epochs=1", "evaluator.max_mae=200"], data_dir=str(shades), workdir=str(tmp_path)
+    )
+
+    verdict = local_runner.run(configured, display=DamagingTheExport(tmp_path))
+
+    assert (verdict.blessed, verdict.model_version, verdict.canary.passed) == (False, None, False)
+    (reason,) = verdict.reasons
+    assert reason.startswith("The canary refused the exported model: loaded by TensorFlow alone, it fails: ")
+    assert served(tmp_path).versions() == [] and served(tmp_path).events() == []
 
 
 def test_nothing_is_pushed_over_a_model_that_the_candidate_was_not_compared_with(shades, workdir, blessed, tmp_path):

@@ -121,6 +121,12 @@ def test_the_pushed_models_answer_alike(first, installation):
     assert np.isfinite(served["age"].numpy()).all()
 
 
+def test_a_process_without_this_project_tried_the_model_in_a_container_of_its_own(first, installation):
+    canary = installation.verdict(FIRST)["canary"]
+    assert canary["passed"] and canary["photographs"] == 36 and canary["largest_difference"] < 0.01
+    assert first["Canary"].artifacts["infra_blessing"].properties["blessed"] == 1
+
+
 def test_metrics_and_report_are_where_the_run_page_shows_them(first, installation):
     metrics = first["AgeEvaluator"].artifacts["metrics"]
     assert metrics.kind == "system.Metrics"
@@ -158,7 +164,7 @@ def test_metadata_hold_no_path_of_a_container(first):
 def test_photographs_are_copied_to_the_steps_that_read_them(first):
     """Ingestion writes them once; each of these copies is downloaded whole."""
     copied = {name for name, task in first.items() for attempt in task.attempts if "examples" in attempt.downloaded}
-    assert copied == {"StatisticsGen", "Trainer", "AgeEvaluator", "BlessingReport"}
+    assert copied == {"StatisticsGen", "Trainer", "AgeEvaluator", "Canary", "BlessingReport"}
 
 
 def test_each_steps_log_is_published(first, installation):

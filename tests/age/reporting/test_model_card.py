@@ -66,6 +66,15 @@ def test_card_says_first_for_whom_the_model_is_and_for_whom_not(generated, tmp_p
     )
 
 
+def test_card_says_what_a_server_may_expect(generated, tmp_path):
+    text = model_card.render(Verdict.from_content(pushed(generated, tmp_path)))
+
+    assert "TensorFlow 2.16.2 alone loaded it in 1.9 seconds and answered 64 test photographs" in text
+    assert "one photograph took 31 ms (median, on a processor), and the process 640 MB of memory at most." in text
+    unasked = Verdict.from_content({**pushed(generated, tmp_path / "old"), "canary": None})
+    assert "alone loaded it" not in model_card.render(unasked)
+
+
 def test_card_says_nothing_about_single_people(generated, tmp_path):
     verdict = pushed(generated, tmp_path)
     verdict["slices"].append({**verdict["slices"][0], "feature": "name", "value": "Anna Meier", "small": True})

@@ -50,6 +50,12 @@ def unblessed(generated):
     )
 
 
+def refused_by_the_canary(generated):
+    reason = "The canary refused the exported model: loaded by TensorFlow alone, it fails: DataLossError: truncated."
+    canary = {"passed": False, "reasons": [reason], "photographs": 64, "server": "TensorFlow 2.16.2"}
+    return generated.with_changes(blessed=False, model_version=None, reasons=[reason], canary=canary)
+
+
 def without_faces(generated):
     verdict = generated.with_changes()
     verdict["configuration"]["report"]["faces"] = False
@@ -84,6 +90,7 @@ STATES = {
     "blessed": lambda generated: generated.verdict,
     "first": lambda generated: generated.with_changes(champion=None),
     "unblessed": unblessed,
+    "refused_by_the_canary": refused_by_the_canary,
     "stopped": lambda generated: generated.stopped(),
     "explored": lambda generated: generated.explored(),
     "explored_and_bad": lambda generated: {**generated.stopped(), "kind": "explore", "blessed": None},
@@ -288,6 +295,21 @@ def test_numbers_are_those_of_blessing_json(generated, written, reader):
     text = opened.inner_text("body")
     for expected in ("Ages 40-49: MAE 7.1 years", "ab" * 32, "epoch 2", "1790000001", "20260101-120000", "gone.png"):
         assert expected in text
+
+
+def test_what_the_canary_found_is_said(generated, written, reader):
+    opened = reader.open(written(generated.verdict))
+
+    assert table(opened, "What a server may expect") == [
+        ["loaded by", "TensorFlow 2.16.2"],
+        ["loading", "1.9 s"],
+        ["one photograph, median", "31 ms"],
+        ["memory at most", "640 MB"],
+        ["largest difference, one at a time", "0.00002 years"],
+    ]
+    refused = reader.open(written(refused_by_the_canary(generated)))
+    assert "No. Before the push" in refused.text_content("#canary") and "DataLossError" in refused.text_content("#canary")
+    assert reader.open(written(generated.with_changes(canary=None))).query_selector("#canary") is None
 
 
 def test_charts_draw_what_the_predictions_say(generated, written, reader):

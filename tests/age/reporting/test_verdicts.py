@@ -12,7 +12,7 @@ from age.evaluation.evaluation_result import EvaluationResult
 from age.evaluation.settings import EvaluatorSettings
 from age.reporting import verdicts
 from schemas.run_description import RunDescription
-from schemas.verdict import Difference, Metrics, Slice, Stage, Thresholds, Training, Verdict, json_schema
+from schemas.verdict import Canary, Difference, Metrics, Slice, Stage, Thresholds, Training, Verdict, json_schema
 
 
 def run(kind="run"):
@@ -84,6 +84,7 @@ def of_a_model(tmp_path, rejects):
             "history": str(tmp_path / "history.json"),
             "report": "/w/reports/1/report.html",
             "stages": [Stage(name="FaceExampleGen", seconds=1.5, cached=False)],
+            "canary": Canary(passed=True, reasons=[], photographs=4, latency_seconds=0.03),
             "champion_version": 7,
         }
         return verdicts.of_model(run(), "1", result, **{**arguments, **changes})
@@ -140,6 +141,16 @@ def test_a_model_that_may_not_serve_for_another_reason_is_not_blessed(of_a_model
     content = as_consumers_read_it(verdicts.refused(of_a_model(), "It was withdrawn."))
 
     assert (content["blessed"], content["push"], content["reasons"]) == (False, None, ["It was withdrawn."])
+
+
+def test_what_the_canary_found_is_there_and_a_refusal_of_its_is_a_reason(of_a_model):
+    passed = as_consumers_read_it(of_a_model())
+    refused = as_consumers_read_it(of_a_model(canary=Canary(passed=False, reasons=["It can't be loaded."], photographs=4)))
+    unasked = as_consumers_read_it(of_a_model(canary=None))
+
+    assert passed["canary"] == {"passed": True, "reasons": [], "photographs": 4, "latency_seconds": 0.03}
+    assert (refused["blessed"], refused["reasons"]) == (False, ["It can't be loaded."])
+    assert unasked["canary"] is None
 
 
 def test_a_model_that_did_not_answer_has_null_for_its_error(of_a_model):

@@ -98,6 +98,15 @@ def workdir(tmp_path):
             reasons=["The MAE is 8.90 years."],
             metrics=metrics(8.9, mae_interval={"low": 8.25, "high": 9.5, "confidence": 0.95, "resamples": 2000}),
             mean_age_mae=15.25,
+            canary={
+                "passed": True,
+                "reasons": [],
+                "photographs": 64,
+                "server": "TensorFlow 2.16.2",
+                "load_seconds": 1.93,
+                "latency_seconds": 0.0314,
+                "peak_memory": 640_000_000,
+            },
             weakest_slices=["People of 10 to 19 years: MAE 14.00 years."],
             slices=[{"feature": "age_decade", "value": "0-9", "small": False, **metrics(4.31, 90)}],
             stages=[
@@ -136,6 +145,8 @@ def test_a_run_is_printed_with_interval_champion_mean_age_weakest_slices_and_sta
     assert "8.25 to 9.50 years with 95 % confidence" in printed
     assert "MAE 15.25 years, had it always answered with that" in printed
     assert "version 17, MAE 6.50 years" in printed
+    assert "canary    64 photographs answered as measured by TensorFlow 2.16.2 alone\n" in printed
+    assert " loaded in 1.9 s, 31 ms for a photograph, 640 MB of memory\n" in printed
     assert "weakest   People of 10 to 19 years: MAE 14.00 years." in printed
     assert "990 used, 6 rejected (6 missing file), 4 duplicates, of 1000" in printed
     assert "Training: 5 epochs, best validation MAE 5.50 years in epoch 3" in printed

@@ -1,0 +1,63 @@
+"""The declaration of Canary."""
+
+from tfx.dsl.components.base import base_component, executor_spec
+from tfx.types import channel, component_spec, standard_artifacts
+
+from components.canary import executor
+
+
+class CanarySpec(component_spec.ComponentSpec):
+    """Inputs, outputs and parameters of Canary."""
+
+    PARAMETERS = {"timeout": component_spec.ExecutionParameter(type=float)}
+    INPUTS = {
+        "model": component_spec.ChannelParameter(type=standard_artifacts.Model),
+        "model_blessing": component_spec.ChannelParameter(type=standard_artifacts.ModelBlessing),
+        "evaluation": component_spec.ChannelParameter(type=standard_artifacts.ModelEvaluation),
+        "examples": component_spec.ChannelParameter(type=standard_artifacts.Examples),
+    }
+    OUTPUTS = {"infra_blessing": component_spec.ChannelParameter(type=standard_artifacts.InfraBlessing)}
+
+
+class Canary(base_component.BaseComponent):
+    """Has a process that has nothing of this project load a blessed model and answer as it did when it was evaluated.
+
+        canary = Canary(model, model_blessing, evaluation, examples, timeout=300.0)
+
+    It stands where TFX's InfraValidator would, which needs Docker or Kubernetes to start a server, throws the answers away, and
+    does not run on Kubeflow 2.
+
+    Outputs:
+        infra_blessing: `InfraBlessing`, as InfraValidator gives it (`blessed` 1 or 0, and a file `INFRA_BLESSED` or
+            `INFRA_NOT_BLESSED`), and in it `canary.json`, what was found. It is 0, and nothing is in it, where the model was
+            not blessed and nobody asked it anything.
+
+    Args:
+        model: the candidate.
+        model_blessing: what AgeEvaluator said.
+        evaluation: what it measured.
+        examples: what FaceExampleGen wrote; photographs of the `test` split are asked for.
+        timeout: seconds that the process may take.
+    """
+
+    SPEC_CLASS = CanarySpec
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(executor.Executor)
+
+    def __init__(
+        self,
+        model: channel.BaseChannel,
+        model_blessing: channel.BaseChannel,
+        evaluation: channel.BaseChannel,
+        examples: channel.BaseChannel,
+        timeout: float,
+    ):
+        super().__init__(
+            CanarySpec(
+                model=model,
+                model_blessing=model_blessing,
+                evaluation=evaluation,
+                examples=examples,
+                timeout=timeout,
+                infra_blessing=channel.Channel(type=standard_artifacts.InfraBlessing),
+            )
+        )
