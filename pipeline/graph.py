@@ -112,7 +112,6 @@ def components(configuration: Configuration, inputs: GraphInputs) -> list[base_n
         model=trainer.outputs["model"],
         model_blessing=evaluator.outputs["blessing"],
         evaluation=evaluator.outputs["evaluation"],
-        examples=example_gen.outputs["examples"],
         timeout=configuration.pusher.canary_timeout,
     )
 

@@ -60,7 +60,7 @@ class AgeEvaluator(base_beam_component.BaseBeamComponent):
 
     Outputs:
         evaluation: `ModelEvaluation`, TFMA's metrics by slice and validation result; beside them what each photograph was
-            taken for, how the champion compares, and what the evidence says of each slice.
+            taken for, how the champion compares, what the evidence says of each slice, and a few of the photographs.
         blessing: `ModelBlessing`.
         metrics: `Metrics`, the same metrics as properties: `mae`, `bias`, `within_5_years`, and those of the slices under
             names such as `mae gender=female`.

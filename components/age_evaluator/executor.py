@@ -21,13 +21,14 @@ from age.evaluation import (
     evidence,
     extractors,
     judged_slices_file,
+    measured_photographs,
     paired_comparison,
     prediction_errors,
     predictions_file,
     predictions_writer,
 )
 from age.evaluation.settings import EvaluatorSettings
-from age.serving import model_digest, training_images
+from age.serving import canary, model_digest, training_images
 from components import run_parameters, statistics
 from schemas import features
 from schemas.bad_input import BadInput
@@ -171,6 +172,7 @@ class Executor(tfx_evaluator.Executor):
                 },
             )
         beam_leftovers.remove(evaluation)
+        measured_photographs.keep(examples.uri, evaluation, canary.PHOTOGRAPHS)
         blessing = artifact_utils.get_single_instance(output_dict["blessing"])
         predictions = predictions_file.read(os.path.join(evaluation, predictions_file.PREDICTIONS_FILE), attributes)
         worse = _compare(

@@ -14,7 +14,6 @@ class CanarySpec(component_spec.ComponentSpec):
         "model": component_spec.ChannelParameter(type=standard_artifacts.Model),
         "model_blessing": component_spec.ChannelParameter(type=standard_artifacts.ModelBlessing),
         "evaluation": component_spec.ChannelParameter(type=standard_artifacts.ModelEvaluation),
-        "examples": component_spec.ChannelParameter(type=standard_artifacts.Examples),
     }
     OUTPUTS = {"infra_blessing": component_spec.ChannelParameter(type=standard_artifacts.InfraBlessing)}
 
@@ -22,7 +21,7 @@ class CanarySpec(component_spec.ComponentSpec):
 class Canary(base_component.BaseComponent):
     """Has a process that has nothing of this project load a blessed model and answer as it did when it was evaluated.
 
-        canary = Canary(model, model_blessing, evaluation, examples, timeout=300.0)
+        canary = Canary(model, model_blessing, evaluation, timeout=300.0)
 
     It stands where TFX's InfraValidator would, which needs Docker or Kubernetes to start a server, throws the answers away, and
     does not run on Kubeflow 2.
@@ -35,8 +34,7 @@ class Canary(base_component.BaseComponent):
     Args:
         model: the candidate.
         model_blessing: what AgeEvaluator said.
-        evaluation: what it measured.
-        examples: what FaceExampleGen wrote; photographs of the `test` split are asked for.
+        evaluation: what it measured, and the photographs that are asked for.
         timeout: seconds that the process may take.
     """
 
@@ -48,7 +46,6 @@ class Canary(base_component.BaseComponent):
         model: channel.BaseChannel,
         model_blessing: channel.BaseChannel,
         evaluation: channel.BaseChannel,
-        examples: channel.BaseChannel,
         timeout: float,
     ):
         super().__init__(
@@ -56,7 +53,6 @@ class Canary(base_component.BaseComponent):
                 model=model,
                 model_blessing=model_blessing,
                 evaluation=evaluation,
-                examples=examples,
                 timeout=timeout,
                 infra_blessing=channel.Channel(type=standard_artifacts.InfraBlessing),
             )

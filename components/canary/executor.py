@@ -32,7 +32,7 @@ class Executor(base_executor.BaseExecutor):
         if not model_utils.is_model_blessed(single["model_blessing"]):
             progress.conclude("model not blessed, and so not asked")
             return
-        photographs = measured_photographs.read(single["examples"].uri, single["evaluation"].uri, canary.PHOTOGRAPHS)
+        photographs = measured_photographs.read(single["evaluation"].uri)
         result = canary.ask(path_utils.serving_model_dir(single["model"].uri), photographs, timeout=exec_properties["timeout"])
         storage.make_directory(infra_blessing.uri)
         canary_result.write(infra_blessing.uri, result)

@@ -164,7 +164,7 @@ def test_metadata_hold_no_path_of_a_container(first):
 def test_photographs_are_copied_to_the_steps_that_read_them(first):
     """Ingestion writes them once; each of these copies is downloaded whole."""
     copied = {name for name, task in first.items() for attempt in task.attempts if "examples" in attempt.downloaded}
-    assert copied == {"StatisticsGen", "Trainer", "AgeEvaluator", "Canary", "BlessingReport"}
+    assert copied == {"StatisticsGen", "Trainer", "AgeEvaluator", "BlessingReport"}
 
 
 def test_each_steps_log_is_published(first, installation):

@@ -20,7 +20,8 @@ def examples(rows, tmp_path_factory):
 def test_as_many_as_are_wanted_or_all(rows, examples, tmp_path, count, expected):
     write_predictions(tmp_path / "predictions.csv", sorted(rows, key=lambda row: row.sha256))
 
-    found = measured_photographs.read(examples, str(tmp_path), count)
+    measured_photographs.keep(examples, str(tmp_path), count)
+    found = measured_photographs.read(str(tmp_path))
 
     predicted = {row.encoded: row.predicted for row in rows}
     assert len(found) == len({one.encoded for one in found}) == expected
@@ -30,5 +31,6 @@ def test_as_many_as_are_wanted_or_all(rows, examples, tmp_path, count, expected)
 def test_photographs_that_nobody_measured_are_refused(examples, tmp_path):
     write_predictions(tmp_path / "predictions.csv", make_rows(3, seed=7))
 
+    measured_photographs.keep(examples, str(tmp_path), 64)
     with pytest.raises(ValueError, match="none of the photographs in .* was measured"):
-        measured_photographs.read(examples, str(tmp_path), 64)
+        measured_photographs.read(str(tmp_path))

@@ -11,7 +11,6 @@ def test_nobody_asks_a_model_that_was_not_blessed(tmp_path):
         "model": standard_artifacts.Model(),
         "model_blessing": standard_artifacts.ModelBlessing(),
         "evaluation": standard_artifacts.ModelEvaluation(),
-        "examples": standard_artifacts.Examples(),
         "infra_blessing": standard_artifacts.InfraBlessing(),
     }
     for name, artifact in artifacts.items():

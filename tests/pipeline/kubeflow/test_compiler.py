@@ -245,7 +245,7 @@ def test_only_steps_that_read_them_are_given_the_examples(documents):
     """On Kubeflow every input is copied into the pod, whole."""
     tasks = documents[0]["root"]["dag"]["tasks"]
     given = {name for name, task in tasks.items() if "examples" in task.get("inputs", {}).get("artifacts", {})}
-    assert given == {"StatisticsGen", "Trainer", "AgeEvaluator", "Canary", "BlessingReport"}
+    assert given == {"StatisticsGen", "Trainer", "AgeEvaluator", "BlessingReport"}
 
 
 def test_secrets_and_placement_stay_out_of_the_report(documents):
