@@ -4,9 +4,14 @@
 #   docker build -t age-pipeline:TAG .                              CPU
 #   docker build -t age-pipeline:TAG --build-arg VARIANT=gpu .      the same, with CUDA 12 and cuDNN 9 for TensorFlow
 #
+# Models tell the commit that they were trained with; history is not in the build's context, so say it:
+#
+#   --build-arg COMMIT=$(git describe --always --abbrev=40 --exclude='*' --dirty)
+#
 # docs/kubeflow.md runs the same commands without a container engine.
 
 ARG VARIANT=cpu
+ARG COMMIT=
 # Debian 13.6 of 24 August 2026, for every architecture; what apt-get installs below is newer where Debian's security team has it.
 ARG DEBIAN=debian:13-slim@sha256:d7e12182ce18b85b93007c1dedf31f2d29e01ccf3182cc4017c709b6259bc132
 
@@ -37,16 +42,16 @@ COPY age /build/project/age
 COPY components /build/project/components
 COPY pipeline /build/project/pipeline
 COPY schemas /build/project/schemas
-RUN uv pip install --no-deps --no-build-isolation --python /opt/age/bin/python /build/project \
+ARG COMMIT
+RUN AGE_PIPELINE_COMMIT="${COMMIT}" uv pip install --no-deps --no-build-isolation --python /opt/age/bin/python /build/project \
     && uv pip check --config-file /build/uv.toml --python /opt/age/bin/python \
     && rm -f /opt/age/.lock
 # The bill of materials (CycloneDX): every Python package with its version and licence. Debian's are in /var/lib/dpkg/status.
-COPY locks/sbom.txt /build/locks/
-RUN uv venv --no-project --python /usr/bin/python3 /build/sbom \
-    && uv pip sync --require-hashes --python /build/sbom/bin/python /build/locks/sbom.txt \
-    && /build/sbom/bin/cyclonedx-py environment --output-reproducible --output-file /opt/age/sbom.cdx.json /opt/age/bin/python
+RUN /opt/age/bin/python -m age.bill_of_materials > /opt/age/sbom.cdx.json
 
 FROM debian AS image
+ARG COMMIT
+LABEL org.opencontainers.image.revision="${COMMIT}"
 # Kubeflow's launcher copies artifacts below these; older ones mount nothing there and run as the image's user.
 RUN useradd --uid 1000 --create-home age && mkdir -p /minio /s3 /gcs && chown age /minio /s3 /gcs
 COPY --from=project /opt/age /opt/age

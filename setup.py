@@ -4,7 +4,46 @@ The ranges below hold for both stacks, current and compatible; what is really in
 `locks/`, which pins every package of one stack. `make lock` resolves these ranges together with `locks/<stack>.in`.
 """
 
+import os
+import pathlib
+import re
+import subprocess
+
 from setuptools import find_packages, setup
+from setuptools.command.build_py import build_py
+
+
+def _commit():
+    """Returns the commit that is built, `-dirty` behind it where the code is not as committed; nothing where nobody knows.
+
+    `AGE_PIPELINE_COMMIT` says it where the code is no checkout, as in an image's build.
+    """
+    said = os.environ.get("AGE_PIPELINE_COMMIT", "").strip()
+    if not said:
+        here = pathlib.Path(__file__).parent.resolve()
+        try:
+            if pathlib.Path(_git(here, "rev-parse", "--show-toplevel").strip()) == here:
+                said = _git(here, "describe", "--always", "--abbrev=40", "--exclude=*", "--dirty").strip()
+        except (OSError, subprocess.CalledProcessError):
+            return ""
+    return said if re.fullmatch(r"[0-9a-f]{40,64}(-dirty)?", said) else ""
+
+
+def _git(directory, *arguments):
+    return subprocess.run(["git", "-C", str(directory), *arguments], check=True, capture_output=True, text=True).stdout
+
+
+class BuildWithCommit(build_py):
+    """Writes the commit into the built package, for `age/environment.py`; an editable installation asks git each time."""
+
+    def run(self):
+        super().run()
+        commit = "" if getattr(self, "editable_mode", False) else _commit()
+        if commit:
+            built_from = pathlib.Path(self.build_lib, "age", "built_from.txt")
+            built_from.parent.mkdir(parents=True, exist_ok=True)
+            built_from.write_text(f"{commit}\n", encoding="ascii")
+
 
 setup(
     name="age-pipeline",
@@ -14,6 +53,7 @@ setup(
     license="Apache-2.0",
     license_files=["LICENSE"],
     python_requires=">=3.10,<3.14",
+    cmdclass={"build_py": BuildWithCommit},
     packages=find_packages(
         include=["schemas", "schemas.*", "age", "age.*", "components", "components.*", "pipeline", "pipeline.*"]
     ),
@@ -47,6 +87,8 @@ setup(
         "PyYAML>=6,<7",
         "Jinja2>=3.1,<4",
         "Pillow>=10",
+        "cyclonedx-python-lib>=11,<12",
+        "packaging>=22",
         "matplotlib>=3.8,<4",
         "rich>=13,<16",
     ],

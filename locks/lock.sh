@@ -39,5 +39,4 @@ done
 compile locks/current-image.txt locks/current.in setup.py --constraint locks/current.txt --universal --python-version 3.11 "$@"
 compile locks/current-image-cuda.txt locks/current.in locks/current-cuda.in setup.py --constraint locks/current-cuda.txt \
     --universal --python-version 3.11 "$@"
-compile locks/sbom.txt locks/sbom.in --universal --python-version 3.11 "$@"
 compile locks/uv.txt locks/uv.in --universal --python-version 3.8 "$@"

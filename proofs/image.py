@@ -15,6 +15,7 @@ import pathlib
 import re
 import shlex
 import shutil
+import subprocess
 import sys
 
 from proofs import debian_tree
@@ -36,7 +37,10 @@ def stages(text: str, arguments: dict) -> dict:
     for word, rest in instructions(text):
         if word == "ARG":
             key, _, default = rest.partition("=")
-            values[key] = arguments.get(key, default)
+            values[key] = arguments.get(key, default or values.get(key, ""))
+            if name is not None:
+                # Within a stage, the shell of its commands has it.
+                found[name][1].append(("ENV", f"{key}={values[key]}"))
         elif word == "FROM":
             base, _, name = re.sub(r"\$\{(\w+)\}", lambda match: values[match[1]], rest).split()
             found[name] = (base, [])
@@ -86,9 +90,15 @@ def copy_into(tree: pathlib.Path, rest: str) -> None:
             shutil.copy2(origin, target)
 
 
+def _commit() -> str:
+    """Returns what the Dockerfile has one say of the commit."""
+    describe = ["git", "describe", "--always", "--abbrev=40", "--exclude=*", "--dirty"]
+    return subprocess.run(describe, cwd=CHECKOUT, check=True, capture_output=True, text=True).stdout.strip()
+
+
 def build(tree: pathlib.Path, variant: str) -> tuple[dict, int]:
     """Makes the tree and returns the environment that the image ends with, and the bytes of its Debian part."""
-    found = stages((CHECKOUT / "Dockerfile").read_text(encoding="utf-8"), {"VARIANT": variant})
+    found = stages((CHECKOUT / "Dockerfile").read_text(encoding="utf-8"), {"VARIANT": variant, "COMMIT": _commit()})
     debian_tree.make(tree, "trixie")
     environment, base_size = {"PATH": debian_tree.PATH, "HOME": "/root"}, 0
     for name in in_order(found, "image"):
@@ -145,6 +155,9 @@ def inspect(tree: pathlib.Path, base_size: int) -> None:
     missing = sorted(set(installed) - {re.sub(r"[-_.]+", "-", one["name"]).lower() for one in listed})
     if missing:
         sys.exit(f"The bill of materials lacks {', '.join(missing)}.")
+    (built_from,) = tree.glob("opt/age/lib/python3*/site-packages/age/built_from.txt")
+    if built_from.read_text(encoding="ascii").strip() != _commit():
+        sys.exit(f"The image says that it was built from {built_from.read_text(encoding='ascii').strip()}, not {_commit()}.")
     writable = [path for path in (tree / "opt/age").rglob("*") if not path.is_symlink() and path.stat().st_mode & 0o022]
     if writable:
         sys.exit(f"The image's user may change {writable[0]} and {len(writable) - 1} more.")

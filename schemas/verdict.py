@@ -343,8 +343,24 @@ class FeatureCache(Part):
     seconds: float = Field(description="How long it took, seconds.")
 
 
+class Environment(Part):
+    """What a process consisted of."""
+
+    commit: str | None = Field(None, description="Of this project's code, in hexadecimal; null where it is not known.")
+    clean: bool | None = Field(None, description="Whether the code was as committed; null where that is not known.")
+    stack: str | None = Field(None, description="Which set of packages, `current` or `compatible`; null for another one.")
+    python: str | None = Field(None, description="Version of Python.")
+    system: str | None = Field(None, description="Operating system, processor and C library.")
+    device: str | None = Field(
+        None, description="What TensorFlow computed on: `CPU`, or the names of GPUs; null where it was not loaded."
+    )
+    versions: dict[str, str] = Field({}, description="Versions of this project and of the libraries that results depend on.")
+
+
 class Training(Part):
     """What the Trainer recorded: `history.json`."""
+
+    model_config = pydantic.ConfigDict(json_schema_extra=_may_be_absent(["environment"]))
 
     history: dict[str, list[Measured]] = Field(
         {}, description="After each epoch: `loss`, `mae` (years), and `val_` for the validation split."
@@ -361,6 +377,9 @@ class Training(Part):
     seconds: float | None = Field(None, description="How long all of it took, seconds.")
     device: str | None = Field(None, description="`CPU` or `GPU`.")
     precision: str | None = Field(None, description="In what the backbone computed, such as `float32` or `mixed_bfloat16`.")
+    environment: Environment | None = Field(
+        None, description="Of the process that trained, which a later run may have taken from the cache."
+    )
 
 
 class Verdict(Part):
@@ -412,7 +431,10 @@ class Verdict(Part):
     stages: list[Stage] = Field([], description="The steps that had finished, in the order in which they began.")
     training: Training | None = Field(None, description="Null when nothing was trained.")
     configuration: dict[str, Any] | None = Field(None, description="The run's configuration in full.")
-    versions: dict[str, str] = Field({}, description="Versions of the libraries.")
+    versions: dict[str, str] = Field({}, description="Those of `environment`; once the only ones that were told.")
+    environment: Environment | None = Field(
+        None, description="Of the process that wrote the verdict; absent in verdicts of earlier versions."
+    )
     created: str | None = Field(None, description="When the verdict was written, ISO 8601 in UTC.")
 
     @pydantic.model_validator(mode="before")

@@ -6,7 +6,7 @@ import os
 import keras
 import tensorflow as tf
 
-from age import image_decoding, storage
+from age import bill_of_materials, image_decoding, storage
 from age.serving import warmup_requests
 from age.serving.model_digest import EXTRA_ASSETS, PROVENANCE_FILE
 from schemas import features
@@ -68,14 +68,15 @@ class AgeServing(tf.Module):
 def export(
     network: keras.Model, image_size: int, mirror_averaging: bool, directory: str, provenance: dict[str, object]
 ) -> None:
-    """Writes the SavedModel with its two signatures, and requests for a server to warm up with.
+    """Writes the SavedModel with its two signatures, and beside it requests for a server to warm up with, and what it was made with.
 
     Args:
         network: images to ages.
         image_size: side of the network's input, pixels.
         mirror_averaging: answer with the mean for a photograph and its mirror image.
         directory: where to write; created.
-        provenance: what the model was made from, written to `assets.extra/provenance.json`.
+        provenance: what the model was made from, written to `assets.extra/provenance.json`; the packages of this process's
+            environment go to `assets.extra/sbom.cdx.json`.
     """
     module = AgeServing(network, image_size, mirror_averaging)
     tf.saved_model.save(
@@ -87,3 +88,4 @@ def export(
     storage.make_directory(extra)
     warmup_requests.write(directory, image_size)
     storage.write_text(os.path.join(extra, PROVENANCE_FILE), json.dumps(provenance, indent=2, sort_keys=True) + "\n")
+    storage.write_text(os.path.join(extra, bill_of_materials.BILL_FILE), bill_of_materials.of_this_environment())

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from age import progress, storage
+from age import environment, progress, storage
 from age.model import epoch_progress, example_reading, export, feature_cache, feeding, network, objective, optimizer, precision
 from age.model.augmentation import augmenter
 from age.model.settings import TrainerInputs, TrainerSettings
@@ -220,6 +220,7 @@ def run_fn(fn_args: FnArgs) -> None:
         TrainingDiverged: a loss that is not a number.
     """
     started = time.monotonic()
+    here = environment.of_this_process()
     inputs = TrainerInputs.model_validate(fn_args.custom_config)
     training, validation = example_reading.Split.read(fn_args.train_files), example_reading.Split.read(fn_args.eval_files)
     net = build_network(inputs.settings, training.labels)
@@ -227,9 +228,9 @@ def run_fn(fn_args: FnArgs) -> None:
 
     progress.report("Exporting the model")
     settings = inputs.settings
-    made_from = {**inputs.provenance, "precision": record.precision}
+    made_from = {**inputs.provenance, "precision": record.precision, "environment": here.model_dump()}
     export.export(net.whole, settings.image_size, settings.mirror_averaging, fn_args.serving_model_dir, made_from)
     training_images.write(fn_args.serving_model_dir, [training.labels.sha256, validation.labels.sha256])
     storage.make_directory(fn_args.model_run_dir)
-    whole = record.model_copy(update={"seconds": time.monotonic() - started})
+    whole = record.model_copy(update={"seconds": time.monotonic() - started, "environment": here})
     storage.write_text(os.path.join(fn_args.model_run_dir, HISTORY_FILE), json.dumps(whole.model_dump(), indent=2))

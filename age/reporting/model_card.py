@@ -11,7 +11,7 @@ from typing import Any
 import markupsafe
 
 from age import storage
-from age.reporting import for_whom, page
+from age.reporting import environments, for_whom, page
 from age.serving.serving_directory import EXTRA_ASSETS
 from age.untrusted_text import harmless
 from schemas.verdict import Verdict
@@ -31,11 +31,17 @@ def render(verdict: Verdict) -> str:
     environment = page.environment()
     environment.autoescape = False
     environment.filters["literal"] = _literal
+    processes = environments.processes(shown)
+    trained_by = processes.get("training")
+    compared = environments.side_by_side(list(processes.values())) if len(processes) > 1 else []
     return environment.get_template(_TEMPLATE).render(
         verdict=shown,
         served=for_whom.served(shown),
         exceptions=for_whom.exceptions_without_numbers(shown),
         small=Counter(entry.feature for entry in shown.slices if entry.small),
+        trained_by=trained_by,
+        commit=environments.commit(trained_by) if trained_by else None,
+        differing=[(name, here) for name, (there, here) in compared if there != here],
     )
 
 

@@ -11,7 +11,7 @@ import markupsafe
 
 from age import storage
 from age.dataset import data_facts
-from age.reporting import charts, error_curves, for_whom, headline, reproduction, shown_predictions, thumbnails
+from age.reporting import charts, environments, error_curves, for_whom, headline, reproduction, shown_predictions, thumbnails
 from age.reporting.shown_predictions import ShownPredictions
 from age.untrusted_text import harmless, harmless_throughout
 from schemas import features
@@ -188,6 +188,8 @@ def _render(
     verdict: Verdict, predicted: ShownPredictions | None, predictions_problem: str | None, faces: dict[str, Any]
 ) -> str:
     displayed = shown(_with_published_paths(verdict))
+    processes = environments.processes(displayed)
+    made_with = environments.side_by_side(list(processes.values()))
     return (
         environment()
         .get_template(_TEMPLATE)
@@ -203,6 +205,9 @@ def _render(
             faces=faces,
             max_points=charts.MAX_POINTS,
             per_decade=thumbnails.PER_DECADE,
+            environments=list(processes),
+            made_with=made_with,
+            trained_elsewhere=any(len(set(values)) > 1 for _, values in made_with),
             reproduce=reproduction.command(verdict.configuration, verdict.kind) if verdict.configuration else None,
             splits=features.SPLITS,
             decade=features.AGE_DECADE,

@@ -1,12 +1,11 @@
 """Puts the verdict of a run together from what its steps left."""
 
 import datetime
-import importlib.metadata
 import json
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from age import storage
+from age import environment, storage
 from age.dataset import data_facts
 from age.evaluation import evidence, prediction_errors, predictions_file
 from schemas import features
@@ -29,26 +28,6 @@ from schemas.verdict import (
 if TYPE_CHECKING:
     from age.evaluation.evaluation_result import EvaluationResult
 
-_LIBRARIES = (
-    "age-pipeline",
-    "tfx",
-    "tensorflow",
-    "keras",
-    "tensorflow-data-validation",
-    "tensorflow-model-analysis",
-    "apache-beam",
-)
-
-
-def _library_versions() -> dict[str, str]:
-    versions = {}
-    for library in _LIBRARIES:
-        try:
-            versions[library] = importlib.metadata.version(library)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return versions
-
 
 def _now() -> str:
     return datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
@@ -56,6 +35,7 @@ def _now() -> str:
 
 def _verdict(run: RunDescription, **found: Any) -> Verdict:
     """Returns a verdict; what was not found is there as null or empty."""
+    here = environment.of_this_process()
     return Verdict(
         **{
             "schema_version": SCHEMA_VERSION,
@@ -76,7 +56,8 @@ def _verdict(run: RunDescription, **found: Any) -> Verdict:
             "data_fingerprint": run.data_fingerprint,
             "training": None,
             "configuration": run.configuration,
-            "versions": _library_versions(),
+            "versions": here.versions,
+            "environment": here,
             "created": _now(),
             **found,
         }

@@ -270,6 +270,14 @@ def _shown(values: dict[str, Any], key: str) -> str:
     return text if len(text) <= _SHOWN_LENGTH else "..." + text[3 - _SHOWN_LENGTH :]
 
 
+def _made_with(run: PastRun) -> dict[str, Any]:
+    """Returns what the model was trained with; versions of libraries alone where no more is known."""
+    environment = _training(run).environment
+    if environment is None:
+        return run.verdict.versions
+    return {**environment.versions, **environment.model_dump(exclude={"versions"}, exclude_none=True)}
+
+
 def _differing(first: Any, second: Any) -> list[Sequence[str]]:
     sides = _flat(first or {}), _flat(second or {})
     keys = {**sides[0], **sides[1]}
@@ -300,7 +308,7 @@ def print_comparison(first: PastRun, second: PastRun) -> None:
         page.table(("slice", *(f">{name}" for name in names), ">difference", "photographs", ""), slices)
     for heading, sides in (
         ("Configuration", (first.verdict.configuration, second.verdict.configuration)),
-        ("Library versions", (first.verdict.versions, second.verdict.versions)),
+        ("Library versions", (_made_with(first), _made_with(second))),
     ):
         rows = _differing(*sides)
         page.say(f"\n{heading}{' that differs' if rows else ': no difference'}", style="bold" if rows else "")

@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import pathlib
+import platform
 import pty
 import re
 import shutil
@@ -24,6 +25,7 @@ import tensorflow as tf
 from ml_metadata import metadata_store
 from ml_metadata.proto import metadata_store_pb2
 
+from age import environment
 from age.serving import warmup_requests
 from pipeline import configuration
 from pipeline.cli import cli, main
@@ -113,6 +115,19 @@ def test_the_exported_model_was_tried_before_the_push_by_a_process_that_has_tens
     card = pathlib.Path(blessed.verdict["paths"]["model"]) / "assets.extra" / "model_card.md"
     assert "Does the exported model answer the same outside?" in (folder / "report.html").read_text()
     assert f"Before it was pushed, TensorFlow {tf.__version__} alone loaded it" in card.read_text()
+
+
+def test_the_model_tells_what_it_was_trained_with_and_a_rerun_from_the_cache_tells_the_same(shades, blessed):
+    extra = pathlib.Path(blessed.verdict["paths"]["model"]) / "assets.extra"
+    trained = blessed.verdict["training"]["environment"]
+
+    assert json.loads((extra / "provenance.json").read_text())["environment"] == trained
+    assert trained["versions"]["tensorflow"] == tf.__version__ and trained["device"] == "CPU"
+    assert (trained["commit"], trained["clean"]) == environment.commit_of(ROOT / "age")
+    assert f"pkg:pypi/tensorflow@{tf.__version__}" in (extra / "sbom.cdx.json").read_text()
+    again = run_pipeline(shades, blessed.workdir)
+    assert again.verdict["training"]["environment"] == trained
+    assert again.verdict["environment"]["python"] == platform.python_version()
 
 
 def test_pushed_model_has_requests_for_a_server_to_warm_up_with(blessed):

@@ -75,6 +75,19 @@ def test_card_says_what_a_server_may_expect(generated, tmp_path):
     assert "alone loaded it" not in model_card.render(unasked)
 
 
+def test_card_says_what_the_model_was_trained_with_and_what_of_it_differs_where_the_card_was_written(generated, tmp_path):
+    trained = {"commit": "ab" * 20, "clean": True, "python": "3.10.13", "device": "CPU", "versions": {"keras": "3.12.4"}}
+    verdict = {**pushed(generated, tmp_path), "environment": {**trained, "versions": {"keras": "3.15"}}}
+    verdict["training"] = {**verdict["training"], "environment": trained}
+
+    text = model_card.render(Verdict.from_content(verdict))
+
+    assert f"Trained with keras 3.12.4; Python 3.10.13 on an unknown system, on CPU. Code at commit {'ab' * 20}." in text
+    assert "written by another process, in which differed: keras 3.15." in text
+    alike = {**verdict, "environment": trained}
+    assert "another process" not in model_card.render(Verdict.from_content(alike))
+
+
 def test_card_says_nothing_about_single_people(generated, tmp_path):
     verdict = pushed(generated, tmp_path)
     verdict["slices"].append({**verdict["slices"][0], "feature": "name", "value": "Anna Meier", "small": True})

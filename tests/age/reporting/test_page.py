@@ -312,6 +312,22 @@ def test_what_the_canary_found_is_said(generated, written, reader):
     assert reader.open(written(generated.with_changes(canary=None))).query_selector("#canary") is None
 
 
+def test_what_trained_stands_beside_what_wrote_the_verdict_and_differences_are_marked(generated, written, reader):
+    here = {"commit": "ab" * 20, "clean": False, "python": "3.10.13", "device": "CPU", "versions": {"keras": "3.12.4"}}
+    verdict = generated.with_changes(environment={**here, "versions": {"keras": "3.15"}})
+    verdict["training"]["environment"] = here
+
+    opened = reader.open(written(verdict))
+
+    rows = dict((name, values) for name, *values in table(opened, "Code, libraries and machine"))
+    assert rows["commit of the code"] == [f"{'ab' * 20}, with changes that were not committed"] * 2
+    assert rows["keras"] == ["3.12.4", "3.15"] and rows["stack"] == ["not known"] * 2
+    assert "not like" in opened.text_content("#provenance")
+    assert opened.eval_on_selector_all("#provenance td strong", "all => all.map(one => one.textContent)") == ["3.12.4", "3.15"]
+    verdict["environment"] = here
+    assert "were alike" in reader.open(written(verdict)).text_content("#provenance")
+
+
 def test_charts_draw_what_the_predictions_say(generated, written, reader):
     opened = reader.open(written(generated.verdict))
     rows = generated.splits["test"]
