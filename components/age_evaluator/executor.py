@@ -27,6 +27,7 @@ from age.evaluation import (
     predictions_file,
     predictions_writer,
 )
+from age.evaluation.full_precision import full_precision
 from age.evaluation.settings import EvaluatorSettings
 from age.serving import canary, model_digest, training_images
 from components import run_parameters, statistics
@@ -145,7 +146,7 @@ class Executor(tfx_evaluator.Executor):
         pictures = sum(dataset.num_examples for split in by_split.values() for dataset in split.datasets)
         serving_dir = exec_properties["serving_dir"]
         versions = {name: exec_properties[f"{name}_version"] for name in (CHAMPION, BEST)}
-        with contextlib.ExitStack() as copies:
+        with full_precision(), contextlib.ExitStack() as copies:
             models = {
                 name: copies.enter_context(
                     _copied(serving_dir, version, exec_properties[f"{name}_digest"], os.path.join(evaluation, name))
