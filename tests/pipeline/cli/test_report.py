@@ -297,6 +297,25 @@ def test_comparison_shows_metrics_slices_and_what_differs_in_the_configuration(w
     assert "They saw different photographs or labels" in printed
 
 
+def test_comparison_shows_what_the_models_were_trained_with_whatever_wrote_the_verdicts(tmp_path):
+    environment = {
+        "commit": "ab" * 20,
+        "clean": True,
+        "stack": "compatible",
+        "python": "3.10.13",
+        "versions": {"keras": "3.12.4"},
+    }
+    later = {**environment, "commit": "cd" * 20, "clean": None, "versions": {"keras": "3.15"}}
+    for name, trained in (("20260101-000000", environment), ("20260102-000000", later)):
+        write(tmp_path, name, verdict(training={**BLESSED["training"], "environment": trained}, versions={"keras": "4.0"}))
+
+    lines = [line.split() for line in report(tmp_path, "--compare", "20260101", "20260102").splitlines()]
+
+    assert ["keras", "3.12.4", "3.15"] in lines
+    assert ["commit", "ab" * 20, "cd" * 20] in lines and ["clean", "true", "-"] in lines
+    assert not any("stack" in line or "4.0" in line for line in lines)
+
+
 @pytest.mark.parametrize(
     "content, sentence",
     [
