@@ -8,6 +8,7 @@ environment gives the same text: no time and no random number is in it.
 
 import importlib.metadata
 import json
+import os
 import sys
 from collections.abc import Iterable
 
@@ -71,7 +72,9 @@ def _needed(distribution: importlib.metadata.Distribution) -> Iterable[str]:
 def of_this_environment() -> str:
     """Returns the bill of materials of this process's environment, CycloneDX 1.6 as JSON."""
     distributions: dict[str, importlib.metadata.Distribution] = {}
-    for distribution in importlib.metadata.distributions():
+    # What setuptools carries along for itself is on the path of processes that have imported it, and nothing is installed from there.
+    path = [directory for directory in sys.path if os.path.basename(directory) != "_vendor"]
+    for distribution in importlib.metadata.distributions(path=path):
         if distribution.metadata["Name"]:
             # The first one on the path is the one that is imported.
             distributions.setdefault(canonicalize_name(distribution.metadata["Name"]), distribution)

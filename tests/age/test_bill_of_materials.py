@@ -4,8 +4,10 @@ import importlib.metadata
 import json
 import pathlib
 import re
+import site
 import subprocess
 import sys
+import sysconfig
 
 import pytest
 from cyclonedx.schema import SchemaVersion
@@ -31,7 +33,8 @@ def spelt(name: str) -> str:
 
 
 def test_every_installed_package_is_there_with_its_version(bill):
-    installed = {spelt(one.metadata["Name"]) for one in importlib.metadata.distributions()}
+    directories = {sysconfig.get_path("purelib"), sysconfig.get_path("platlib"), *site.getsitepackages()}
+    installed = {spelt(one.metadata["Name"]) for one in importlib.metadata.distributions(path=list(directories))}
 
     listed = {spelt(one["name"]): one for one in bill["components"]}
     assert set(listed) == installed and len(listed) == len(bill["components"])
@@ -54,6 +57,16 @@ def test_it_is_what_cyclonedx_says_it_must_be(text):
     problem = JsonStrictValidator(SchemaVersion.V1_6).validate_str(text)
 
     assert problem is None, problem
+
+
+def test_what_setuptools_carries_along_for_itself_is_not_installed(text, tmp_path, monkeypatch):
+    metadata = tmp_path / "_vendor" / "autocommand-2.2.2.dist-info" / "METADATA"
+    metadata.parent.mkdir(parents=True)
+    metadata.write_text("Metadata-Version: 2.1\nName: autocommand\nVersion: 2.2.2\n")
+    monkeypatch.syspath_prepend(str(tmp_path / "_vendor"))
+
+    assert importlib.metadata.version("autocommand") == "2.2.2"
+    assert bill_of_materials.of_this_environment() == text
 
 
 def test_the_same_environment_gives_the_same_text_to_another_process_as_the_images_build_makes_it(text):
