@@ -28,6 +28,8 @@ LIBRARIES = ("tensorflow", "keras")
 
 WITHOUT_RESULTS = frozenset(
     {
+        "age.bill_of_materials",
+        "age.environment",
         "age.progress",
         "age.untrusted_text",
         "schemas.bad_input",
@@ -37,8 +39,8 @@ WITHOUT_RESULTS = frozenset(
         "schemas.verdict",
     }
 )
-"""Modules that change nothing of what a step makes: how far it is, how it fails, and the verdict's form, which reads what earlier
-versions wrote."""
+"""Modules that change nothing of what a step makes: how far it is, how it fails, what it was made with, and the verdict's form,
+which reads what earlier versions wrote."""
 
 _ROOT = pathlib.Path(__file__).parent.parent
 _MOST_REMEMBERED = 2000

@@ -3,13 +3,17 @@
 from tfx.dsl.components.base import base_component, executor_spec
 from tfx.types import channel, component_spec, standard_artifacts
 
+from age import code_digest
 from components.canary import executor
 
 
 class CanarySpec(component_spec.ComponentSpec):
     """Inputs, outputs and parameters of Canary."""
 
-    PARAMETERS = {"timeout": component_spec.ExecutionParameter(type=float)}
+    PARAMETERS = {
+        "timeout": component_spec.ExecutionParameter(type=float),
+        "code": component_spec.ExecutionParameter(type=str),
+    }
     INPUTS = {
         "model": component_spec.ChannelParameter(type=standard_artifacts.Model),
         "model_blessing": component_spec.ChannelParameter(type=standard_artifacts.ModelBlessing),
@@ -54,6 +58,7 @@ class Canary(base_component.BaseComponent):
                 model_blessing=model_blessing,
                 evaluation=evaluation,
                 timeout=timeout,
+                code=code_digest.of(executor.__name__),
                 infra_blessing=channel.Channel(type=standard_artifacts.InfraBlessing),
             )
         )
