@@ -13,6 +13,7 @@ import pytest
 
 import age
 from age import environment
+from schemas.verdict import Environment
 
 CHECKOUT = pathlib.Path(__file__).parents[2]
 
@@ -100,15 +101,6 @@ def test_a_package_built_in_a_checkout_has_that_commit(checkout, tmp_path):
     assert not (checkout / "age" / environment.BUILT_FROM_FILE).exists()
 
 
-def test_the_process_that_runs_the_tests_is_told_as_it_is():
-    here = environment.of_this_process()
-
-    assert here.python == platform.python_version() and here.system.startswith(f"Linux {platform.machine()}, glibc ")
-    assert (here.commit, here.clean) == environment.commit_of(pathlib.Path(age.__file__).parent)
-    assert here.versions["tensorflow"] and here.versions["age-pipeline"]
-    assert here.stack in ("current", "compatible")
-
-
 @pytest.mark.parametrize("stack", ["current", "compatible"])
 def test_stacks_are_told_by_the_tfx_that_they_lock(stack):
     locked = re.search(r"^tfx==(\d+\.\d+)\.", (CHECKOUT / "locks" / f"{stack}.in").read_text(), re.MULTILINE)[1]
@@ -116,11 +108,16 @@ def test_stacks_are_told_by_the_tfx_that_they_lock(stack):
     assert environment.STACKS[locked] == stack
 
 
-def test_asking_loads_no_tensorflow_and_then_there_is_no_device():
+def test_a_process_is_told_as_it_is_without_tensorflow_and_then_there_is_no_device():
     program = (
-        "import sys; from age import environment; print(environment.of_this_process().device, 'tensorflow' in sys.modules)"
+        "import sys; from age import environment; print(environment.of_this_process().model_dump_json()); "
+        "sys.exit('tensorflow' in sys.modules)"
     )
 
-    ended = subprocess.run([sys.executable, "-c", program], cwd=CHECKOUT, capture_output=True, text=True, check=True)
+    told = subprocess.run([sys.executable, "-c", program], cwd=CHECKOUT, capture_output=True, text=True, check=True).stdout
 
-    assert ended.stdout.split() == ["None", "False"]
+    here = Environment.model_validate_json(told)
+    assert here.python == platform.python_version() and here.system.startswith(f"Linux {platform.machine()}, glibc ")
+    assert (here.commit, here.clean) == environment.commit_of(pathlib.Path(age.__file__).parent)
+    assert here.versions["tensorflow"] and here.versions["age-pipeline"]
+    assert here.stack in ("current", "compatible") and here.device is None
