@@ -1,15 +1,21 @@
 """Reads what StatisticsGen computed."""
 
-from typing import Any
+import os
 
-from tfx.components.statistics_gen import stats_artifact_utils
+from tensorflow_metadata.proto.v0 import statistics_pb2
 from tfx.types import artifact_utils
 
+from age import storage
 
-def by_split(artifacts) -> dict[str, Any]:
-    """Returns the `DatasetFeatureStatisticsList` proto of each split of an `ExampleStatistics` artifact."""
-    artifact = artifact_utils.get_single_instance(artifacts)
+_FILE = "FeatureStats.pb"
+"""As in `tfx.components.statistics_gen.stats_artifact_utils`, which needs all of TFDV."""
+
+
+def by_split(artifacts) -> dict[str, statistics_pb2.DatasetFeatureStatisticsList]:
+    """Returns the statistics of each split of an `ExampleStatistics` artifact."""
+    splits = artifact_utils.decode_split_names(artifact_utils.get_single_instance(artifacts).split_names)
+    files = {split: os.path.join(artifact_utils.get_split_uri(artifacts, split), _FILE) for split in splits}
     return {
-        split: stats_artifact_utils.load_statistics(artifact, split).proto()
-        for split in artifact_utils.decode_split_names(artifact.split_names)
+        split: statistics_pb2.DatasetFeatureStatisticsList.FromString(storage.read_bytes(file))
+        for split, file in files.items()
     }

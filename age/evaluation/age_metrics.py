@@ -7,11 +7,7 @@ import apache_beam as beam
 from tensorflow_model_analysis.metrics import metric_types, metric_util
 from tensorflow_model_analysis.proto import config_pb2
 
-MEAN_ABSOLUTE_ERROR = "mean_absolute_error"
-ROOT_MEAN_SQUARED_ERROR = "root_mean_squared_error"
-MEAN_ERROR = "mean_error"
-WITHIN_FIVE_YEARS = "within_five_years"
-EXAMPLE_COUNT = "example_count"
+from age.evaluation import metric_names
 
 CUMULATIVE_SCORE_YEARS = 5.0
 """Error up to which a prediction counts for the cumulative score CS(5) (Geng, Zhou and Smith-Miles, 2007)."""
@@ -117,21 +113,21 @@ def _computations(combine_fn: type[_MeanOfErrors]) -> Callable[..., list[metric_
 class MeanError(metric_types.Metric):
     """Computes the mean of prediction minus label, years: above zero the model says people are older than they are."""
 
-    def __init__(self, name: str = MEAN_ERROR, **kwargs: object):
+    def __init__(self, name: str = metric_names.MEAN_ERROR, **kwargs: object):
         super().__init__(_computations(_MeanErrorFn), name=name, **kwargs)
 
 
 class RootMeanSquaredError(metric_types.Metric):
     """Computes the root of the mean squared error, years."""
 
-    def __init__(self, name: str = ROOT_MEAN_SQUARED_ERROR, **kwargs: object):
+    def __init__(self, name: str = metric_names.ROOT_MEAN_SQUARED_ERROR, **kwargs: object):
         super().__init__(_computations(_RootMeanSquaredErrorFn), name=name, **kwargs)
 
 
 class WithinFiveYears(metric_types.Metric):
     """Computes the share of predictions at most five years off, 0 to 1."""
 
-    def __init__(self, name: str = WITHIN_FIVE_YEARS, **kwargs: object):
+    def __init__(self, name: str = metric_names.WITHIN_FIVE_YEARS, **kwargs: object):
         super().__init__(_computations(_WithinFiveYearsFn), name=name, **kwargs)
 
 

@@ -6,7 +6,7 @@ from absl import logging
 from tensorflow_metadata.proto.v0 import statistics_pb2
 from tensorflow_model_analysis.proto import config_pb2
 
-from age.evaluation import age_metrics
+from age.evaluation import metric_names
 from age.evaluation.settings import EvaluatorSettings
 from schemas import features
 
@@ -28,7 +28,7 @@ def make(
         statistics: of the test split; an attribute that has too many values there is not sliced by, which the log says.
     """
     # A plain `threshold` would hold for every slice: TFMA applies it wherever the metric is computed.
-    mae = _metric(age_metrics.MEAN_ABSOLUTE_ERROR, "MeanAbsoluteError")
+    mae = _metric(metric_names.MEAN_ABSOLUTE_ERROR, "MeanAbsoluteError")
     overall = mae.per_slice_thresholds.add(slicing_specs=[config_pb2.SlicingSpec()]).threshold
     overall.value_threshold.upper_bound.value = settings.max_mae
     for name, ceiling in sorted(settings.slice_ceilings.items()):
@@ -36,11 +36,11 @@ def make(
         one_slice = config_pb2.SlicingSpec(feature_values={feature: value})
         threshold = mae.per_slice_thresholds.add(slicing_specs=[one_slice]).threshold
         threshold.value_threshold.upper_bound.value = ceiling
-    count = _metric(age_metrics.EXAMPLE_COUNT, "ExampleCount")
+    count = _metric(metric_names.EXAMPLE_COUNT, "ExampleCount")
     threshold = count.per_slice_thresholds.add(slicing_specs=[config_pb2.SlicingSpec()]).threshold
     threshold.value_threshold.lower_bound.value = settings.min_examples
 
-    own = age_metrics.__name__
+    own = metric_names.__name__
     sliced_by = (features.AGE_DECADE, *_attributes_to_slice_by(settings, attributes, statistics))
     config = config_pb2.EvalConfig(
         model_specs=[config_pb2.ModelSpec(signature_name=SIGNATURE, label_key=features.AGE, prediction_key=features.AGE)],
@@ -49,9 +49,9 @@ def make(
                 metrics=[
                     mae,
                     count,
-                    _metric(age_metrics.ROOT_MEAN_SQUARED_ERROR, "RootMeanSquaredError", own),
-                    _metric(age_metrics.MEAN_ERROR, "MeanError", own),
-                    _metric(age_metrics.WITHIN_FIVE_YEARS, "WithinFiveYears", own),
+                    _metric(metric_names.ROOT_MEAN_SQUARED_ERROR, "RootMeanSquaredError", own),
+                    _metric(metric_names.MEAN_ERROR, "MeanError", own),
+                    _metric(metric_names.WITHIN_FIVE_YEARS, "WithinFiveYears", own),
                 ]
             )
         ],

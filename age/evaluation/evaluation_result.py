@@ -1,20 +1,22 @@
 """Reads what TFMA wrote: metrics by slice, and why a model was not blessed."""
 
 import dataclasses
+import fnmatch
+from collections.abc import Iterator
 
-import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.proto import metrics_for_slice_pb2, validation_result_pb2
 
-from age.evaluation import age_metrics, comparison_file, judged_slices_file
+from age import storage
+from age.evaluation import comparison_file, judged_slices_file, metric_names
 from schemas import features
 from schemas.verdict import Champion, Difference, Metrics, Slice
 
 _NAMES = {
-    age_metrics.MEAN_ABSOLUTE_ERROR: "mae",
-    age_metrics.ROOT_MEAN_SQUARED_ERROR: "rmse",
-    age_metrics.MEAN_ERROR: "bias",
-    age_metrics.WITHIN_FIVE_YEARS: "within_5_years",
-    age_metrics.EXAMPLE_COUNT: "example_count",
+    metric_names.MEAN_ABSOLUTE_ERROR: "mae",
+    metric_names.ROOT_MEAN_SQUARED_ERROR: "rmse",
+    metric_names.MEAN_ERROR: "bias",
+    metric_names.WITHIN_FIVE_YEARS: "within_5_years",
+    metric_names.EXAMPLE_COUNT: "example_count",
 }
 _SHOWN = {"mae", "bias", "within_5_years"}
 _BASELINE = "baseline"
@@ -82,7 +84,7 @@ def _sentence(failure: validation_result_pb2.ValidationFailure, where: _Where, c
     name, value = failure.metric_key.name, _value(failure.metric_value)
     subject = "" if where is None else f" of the slice {where[0]}={where[1] or '(blank)'}"
     threshold = failure.metric_threshold
-    if name == age_metrics.EXAMPLE_COUNT:
+    if name == metric_names.EXAMPLE_COUNT:
         return (
             f"The test split has {value:.0f} examples; at least {threshold.value_threshold.lower_bound.value:g} are needed "
             "(evaluator.min_examples)."
@@ -96,11 +98,20 @@ def _sentence(failure: validation_result_pb2.ValidationFailure, where: _Where, c
     )
 
 
+def _records(evaluation_dir: str, kind: str) -> Iterator[bytes]:
+    """Yields what TFMA wrote, `metrics` or `validations`, as serialized protos; TFMA's own functions for it need all of TFMA."""
+    import tensorflow as tf
+
+    for name in fnmatch.filter(storage.list_directory(evaluation_dir), f"{kind}*.tfrecord"):
+        yield from tf.compat.v1.io.tf_record_iterator(storage.join(evaluation_dir, name))
+
+
 def _measured(evaluation_dir: str) -> tuple[dict[_Where, dict[str, float]], dict[str, float]]:
     """Returns the metrics of the candidate by slice, and those of the baseline on the whole split."""
     by_slice: dict[_Where, dict[str, float]] = {}
     of_baseline: dict[str, float] = {}
-    for measured in tfma.load_metrics(evaluation_dir):
+    for record in _records(evaluation_dir, "metrics"):
+        measured = metrics_for_slice_pb2.MetricsForSlice.FromString(record)
         where = _slice_of(measured.slice_key)
         metrics = by_slice.setdefault(where, {})
         for pair in measured.metric_keys_and_values:
@@ -123,7 +134,8 @@ def read(evaluation_dir: str) -> EvaluationResult:
     compared = comparison_file.read(evaluation_dir)
     judged = judged_slices_file.read(evaluation_dir)
     own_reasons = [*(judged.reasons if judged else []), *(compared.reasons if compared else [])]
-    validation = tfma.load_validation_result(evaluation_dir)
+    (record,) = _records(evaluation_dir, "validations")
+    validation = validation_result_pb2.ValidationResult.FromString(record)
     reasons: list[str] = []
     for per_slice in validation.metric_validations_per_slice:
         where = _slice_of(per_slice.slice_key)
