@@ -8,6 +8,7 @@ It also gives TFX what Kubeflow's backend takes away or adds: inputs come withou
 metadata come wrapped (ML Metadata has no such values), and outputs may hold artifacts of Kubeflow's own.
 """
 
+import argparse
 import contextlib
 import json
 import os
@@ -20,7 +21,7 @@ import yaml
 
 from age import storage
 from pipeline.beam import loopback
-from pipeline.kubeflow import gpu_check
+from pipeline.kubeflow import gpu_check, lean_imports, step_execution
 from pipeline.kubeflow.lease import Lease
 from pipeline.kubeflow.refusals import Refusals
 from schemas import exit_status
@@ -42,6 +43,7 @@ LAST_STEP_VARIABLE = "AGE_PIPELINE_LAST_STEP"
 REFUSED_MARK, FAILED_MARK = "Refused:", "Failed:"
 """How the message begins that a step leaves in its pod: what it was given can't be used, or anything else."""
 
+EXECUTOR_FLAG = "--executor_class_path"
 INVOCATION_FLAG = "--json_serialized_invocation_args"
 INPUTS_SPEC_FLAG = "--json_serialized_inputs_spec_args"
 EMPTY_PROPERTY = "empty"
@@ -207,9 +209,14 @@ def _failure(error: BaseException | None) -> Failure | None:
     return None
 
 
-def _position(arguments: list[str], flag: str) -> int:
-    """Returns where the value of a flag stands, or would stand at the end."""
-    return arguments.index(flag) + 1 if flag in arguments else len(arguments)
+def parse(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
+    """Returns what TFX's compiler writes into a container's arguments, as `executor`, `invocation` and `inputs_spec`, and the
+    rest, which is the command line of the step's Beam pipelines."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+    parser.add_argument(EXECUTOR_FLAG, dest="executor")
+    parser.add_argument(INVOCATION_FLAG, dest="invocation", default="")
+    parser.add_argument(INPUTS_SPEC_FLAG, dest="inputs_spec", default="{}")
+    return parser.parse_known_args(arguments)
 
 
 def known_types() -> Container[str]:
@@ -240,18 +247,18 @@ def _run_step(arguments: list[str]) -> None:
         Failure: that of this attempt, or that of an earlier one which another attempt would not change.
         Exception: anything else that the step raises.
     """
-    executor_input, inputs_spec = _read(arguments)
+    step = _read(arguments)
     workdir = os.environ.get(WORKDIR_VARIABLE)
     if not workdir:
-        _execute(arguments, executor_input, inputs_spec)
+        _execute(step)
         return
-    refused, lease = Refusals(workdir, executor_input), Lease(workdir, run_of(executor_input))
+    refused, lease = Refusals(workdir, step.executor_input), Lease(workdir, run_of(step.executor_input))
     earlier = refused.earlier()
     if earlier is not None:
         raise earlier
     try:
         with lease.held():
-            _execute(arguments, executor_input, inputs_spec)
+            _execute(step)
     except Exception as error:
         failure = _failure(error)
         if failure is not None and failure.final:
@@ -265,53 +272,39 @@ def _run_step(arguments: list[str]) -> None:
         lease.give_back()
 
 
-def _read(arguments: list[str]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Returns the executor input and the specification of the component's inputs, out of the container's arguments."""
-    position = _position(arguments, INVOCATION_FLAG)
+def _read(arguments: list[str]) -> step_execution.Step:
     try:
-        executor_input = json.loads(arguments[position])
-        if not executor_input["outputs"]["outputFile"]:
+        given, beam_args = parse(arguments)
+        step = step_execution.Step(given.executor, json.loads(given.invocation), json.loads(given.inputs_spec), beam_args)
+        if not step.executor_input["outputs"]["outputFile"]:
             raise KeyError("outputFile")
-        inputs_spec = json.loads((arguments + ["{}"])[_position(arguments, INPUTS_SPEC_FLAG)])
-    except (IndexError, KeyError, TypeError, ValueError) as error:
+    except (argparse.ArgumentError, KeyError, TypeError, ValueError) as error:
         raise BadInput(
             f"{INVOCATION_FLAG}: expected Kubeflow's executor input as JSON, with outputs.outputFile, and after "
             f"{INPUTS_SPEC_FLAG} the component's inputs. This program is the command of containers in a compiled pipeline "
             "and is not meant to be run by hand."
         ) from error
-    return executor_input, inputs_spec
+    return step
 
 
-def _execute(arguments: list[str], executor_input: dict[str, Any], inputs_spec: dict[str, Any]) -> None:
+def _execute(step: step_execution.Step) -> None:
     """Gives TFX's executor the step in terms that it knows, and writes what it wrote in Kubeflow's."""
     gpus = int(os.environ.get(GPUS_VARIABLE, "0"))
     if gpus:
         gpu_check.require(gpus, "gpu_count of this step (kubeflow.steps)")
-    uris = with_local_paths(executor_input, os.environ.get(MOUNT_ROOT_VARIABLE, "/"))
+    uris = with_local_paths(step.executor_input, os.environ.get(MOUNT_ROOT_VARIABLE, "/"))
     for path, uri in uris.items():
         storage.publish_as(path, uri)
-    with_input_types(executor_input, inputs_spec)
+    with_input_types(step.executor_input, step.inputs_spec)
 
     # TFX's steps that use Beam read the command line of the process as flags of their own.
     sys.argv = sys.argv[:1]
-    from google.protobuf import json_format
-    from kfp.pipeline_spec import pipeline_spec_pb2
-    from tfx.orchestration.kubeflow.v2.container import kubeflow_v2_entrypoint_utils, kubeflow_v2_run_executor
-    from tfx.orchestration.portable import outputs_utils
-
-    loopback.listen_there_only(arguments)
-    without_outputs_of_kubeflow(executor_input, known_types())
-    position = _position(arguments, INVOCATION_FLAG)
-    arguments = [*arguments[:position], json.dumps(executor_input), *arguments[position + 1 :]]
-    # TFX's own launcher makes the directories that executors write into; Kubeflow's makes only those above them.
-    parsed = json_format.ParseDict(executor_input, pipeline_spec_pb2.ExecutorInput(), ignore_unknown_fields=True)
-    outputs_utils.make_output_dirs(kubeflow_v2_entrypoint_utils.parse_raw_artifact_dict(parsed.outputs.artifacts))
-    kubeflow_v2_run_executor.main(kubeflow_v2_run_executor._parse_flags(arguments))
-
-    output_file = executor_input["outputs"]["outputFile"]
-    with open(output_file, encoding="utf-8") as file:
-        executor_output = json.load(file)
+    loopback.listen_there_only(step.beam_args)
+    without_outputs_of_kubeflow(step.executor_input, known_types())
+    executor_output = step_execution.execute(step)
     with_uris(executor_output, uris)
+    output_file = step.executor_input["outputs"]["outputFile"]
+    storage.make_directory(os.path.dirname(output_file))
     storage.write_text(output_file, json.dumps(executor_output))
 
 
@@ -353,4 +346,5 @@ def main(arguments: list[str]) -> int:
 if __name__ == "__main__":
     # kfp's own word for a step's process, in which it leaves its client out, and with it that of Kubernetes.
     os.environ["_KFP_RUNTIME"] = "true"
+    lean_imports.install()
     sys.exit(main(sys.argv[1:]))

@@ -1,6 +1,6 @@
 """Starts containers' commands as forks of one process that has imported what they need.
 
-    python container_server.py MODULE...
+    python container_server.py MODULE[:FUNCTION]...
 
 Importing TensorFlow and TFX takes longer than most steps. Each container is a process of its own all the same, with its own
 environment, working directory, session and open files; what the fork shares with the others is imported modules, nothing
@@ -23,8 +23,11 @@ def main() -> dict[str, Any] | None:
     # What imports print is no answer.
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", buffering=1)
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    for module in sys.argv[1:]:
-        importlib.import_module(module)
+    for name in sys.argv[1:]:
+        module, _, function = name.partition(":")
+        imported = importlib.import_module(module)
+        if function:
+            getattr(imported, function)()
     # A fork that ends would else touch, and so copy, everything that was imported: seconds instead of tenths.
     gc.collect()
     gc.freeze()

@@ -35,7 +35,7 @@ class Containers:
     Args:
         environment: variables of every container; its `PYTHONPATH` is where the image's packages are.
         directory: where the process that they are forked from works.
-        modules: what it imports beforehand.
+        modules: what it imports beforehand, and after a colon what it calls there.
     """
 
     def __init__(self, environment: dict[str, str], directory: pathlib.Path, modules: list[str]):

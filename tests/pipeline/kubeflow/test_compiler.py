@@ -9,10 +9,9 @@ from google.protobuf import json_format
 from kfp import components as kfp_components
 from kfp.client import client as kfp_client
 from kfp.kubernetes import kubernetes_executor_config_pb2
-from tfx.orchestration.kubeflow.v2.container import kubeflow_v2_run_executor
 
 from pipeline import configuration
-from pipeline.kubeflow import compiler, specification
+from pipeline.kubeflow import compiler, entrypoint, specification
 from pipeline.kubeflow.settings import KubeflowSettings
 from schemas.bad_input import BadInput
 from tests.kubeflow.imitation import cluster, driver
@@ -315,9 +314,9 @@ def test_every_step_that_uses_beam_is_told_where_it_runs():
         arguments = of_step[f"{step}_executor"]
         position = arguments.index(told[0])
         assert arguments[position : position + len(told)] == told
-        # What TFX's entry point makes of them: all of them go to Beam, and none is taken for one of its own.
-        _, left = kubeflow_v2_run_executor._parse_flags(arguments)
-        assert set(told) <= set(left)
+        # What the entrypoint makes of them: all of them go to Beam, and none is taken for one of its own.
+        given, left = entrypoint.parse(arguments)
+        assert left == told and given.executor and given.invocation == "{{$}}"
     # The step that looks at the cluster beforehand knows it too.
     tasks = next(iter(yaml.safe_load_all(text)))["root"]["dag"]["tasks"]
     settings = json.loads(tasks["RunStart"]["inputs"]["parameters"]["settings"]["runtimeValue"]["constant"])
