@@ -4,3 +4,5 @@ DONE = 0
 FAILED = 1
 BAD_INPUT = 2
 NOT_BLESSED = 3
+PHOTOGRAPHS_UNREAD = 4
+"""`predict` answered for the others."""

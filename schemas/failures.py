@@ -36,5 +36,12 @@ class NotBlessed(Failure):
     final = True
 
 
+class PhotographsUnread(Failure):
+    """Some of the photographs that a model was asked about can't be read; the others have their answers."""
+
+    exit_status = exit_status.PHOTOGRAPHS_UNREAD
+    final = True
+
+
 class RunStopped(Failure):
     """A person stopped the run; the message says so and what is kept."""

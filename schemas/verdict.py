@@ -20,6 +20,9 @@ SCHEMA_VERSION = 2
 """Goes up when a key changes its meaning or goes away; further keys do not raise it."""
 
 BLESSING_FILE = "blessing.json"
+EVALUATION_FILE = "evaluation.json"
+"""What `blessing.json` is called where nothing is blessed: for a model that was measured on other data than its own."""
+
 REPORTS_DIR = "reports"
 """The folder of a workdir in which every run leaves one of its name."""
 
@@ -29,9 +32,10 @@ ADEQUATE: Evidence = "adequate"
 NOT_ENOUGH: Evidence = "not_enough"
 BAD: Evidence = "bad"
 
-Kind = Literal["run", "explore"]
+Kind = Literal["run", "explore", "evaluate"]
 RUN: Kind = "run"
 EXPLORE: Kind = "explore"
+EVALUATE: Kind = "evaluate"
 
 Push = Literal["pending", "awaiting_approval", "pushed"]
 PENDING: Push = "pending"
@@ -392,7 +396,9 @@ class Verdict(Part):
         json_schema_extra={"const": SCHEMA_VERSION},
     )
     run_id: str = Field("", description="The run's name.")
-    kind: Kind = Field(RUN, description="`run`, or `explore` for a look at the data alone.")
+    kind: Kind = Field(
+        RUN, description="`run`, `explore` for a look at the data alone, or `evaluate` for a model on other data than its own."
+    )
     blessed: bool | None = Field(None, description="May this model serve? Null where there is no model to judge.")
     stopped_by: str | None = Field(None, description="The component that ended the run early; null for none.")
     reasons: list[str] = Field(

@@ -109,16 +109,17 @@ def largest_of_slices(slices: list[Slice], metrics: Metrics) -> float:
     return 1.05 * max(ends)
 
 
-def mae_by_slice(slices: list[Slice], mae: float, largest: float, name: str) -> str:
+def mae_by_slice(slices: list[Slice], mae: float, largest: float, name: str, whole: str = "whole test split") -> str:
     """Draws the MAE of each slice of a feature, with its interval and number of photographs.
 
     A small slice is drawn hollow, without an interval.
 
     Args:
         slices: of the verdict, one feature.
-        mae: of the whole test split, years.
+        mae: of all photographs, years.
         largest: end of the scale.
         name: of the drawing.
+        whole: what all photographs are called.
     """
     feature = "decade of age" if slices[0].feature == features.AGE_DECADE else harmless(slices[0].feature, 40)
     height = _ABOVE + _ROW_HEIGHT * len(slices) + _BELOW
@@ -140,7 +141,7 @@ def mae_by_slice(slices: list[Slice], mae: float, largest: float, name: str) -> 
             )
         axes.set_xlim(0, largest)
         _rows_below_each_other(axes, [harmless(entry.value or "(blank)", _LABEL_CHARACTERS) for entry in slices])
-        axes.set_title(f"│ whole test split: {mae:.2f}", color=svg.MUTED)
+        axes.set_title(f"│ {whole}: {mae:.2f}", color=svg.MUTED)
         axes.set_xlabel("mean absolute error, years")
     return chart.svg
 

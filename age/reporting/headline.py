@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Sequence
 
 from age.reporting import for_whom
-from schemas.verdict import AWAITING_APPROVAL, EXPLORE, Interval, Verdict
+from schemas.verdict import AWAITING_APPROVAL, EVALUATE, EXPLORE, Interval, Verdict
 
 YES = "yes"
 NO = "no"
@@ -55,6 +55,8 @@ def headline(verdict: Verdict) -> Headline:
         counted = f"{data.used:,} of {data.rows:,} rows can be used. No model was trained."
         sentence = f"A run on these data would be stopped: {reasons[0]}" if reasons else counted
         return Headline("What is in these data?", "Explored", sentence, NO if reasons else NEUTRAL)
+    if verdict.kind == EVALUATE:
+        return _measured(verdict)
     question = "May this age model serve?"
     if verdict.stopped_by:
         who = "the data gate" if verdict.stopped_by == "DataGate" else verdict.stopped_by
@@ -75,6 +77,20 @@ def headline(verdict: Verdict) -> Headline:
         return Headline(question, "Not yet", sentence, NEUTRAL, exceptions)
     answer = f"Yes, {served}" if served else "Yes"
     return Headline(question, answer, f"Blessed. {measured}".strip(), YES, exceptions)
+
+
+def _measured(verdict: Verdict) -> Headline:
+    """Returns the headline of a model that was measured on other data than its own, where nothing is decided."""
+    metrics = verdict.metrics
+    question = "How far off is this age model on these photographs?"
+    if metrics is None or metrics.mae is None:
+        return Headline(question, "Unknown", "The model did not answer every photograph with a number.", NO)
+    sentence = (
+        f"Its mean absolute error{_interval(metrics.mae_interval)} is that of {metrics.example_count:,} photographs; on average "
+        f"it is off by {metrics.bias:+.2f} years, and {100 * (metrics.within_5_years or 0):.0f} % are within 5 years."
+    )
+    warning = f" {verdict.reasons[0]}" if verdict.reasons else ""
+    return Headline(question, f"{years(metrics.mae)} years", sentence + warning, NEUTRAL)
 
 
 def comparisons(verdict: Verdict) -> list[str]:
@@ -115,7 +131,7 @@ def comparisons(verdict: Verdict) -> list[str]:
             f"photographs, this model is {abs(worse):.2f} years {'worse' if worse > 0 else 'better'}."
         )
     sentences += [one.left_out() for one in (verdict.champion, verdict.best_version) if one and one.left_out()]
-    if verdict.champion is None:
+    if verdict.champion is None and verdict.kind != EVALUATE:
         sentences.append("Nothing else was being served to compare it with.")
     baseline = verdict.constant_baseline
     if baseline and baseline.mae:

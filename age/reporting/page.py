@@ -15,7 +15,7 @@ from age.reporting import charts, environments, error_curves, for_whom, headline
 from age.reporting.shown_predictions import ShownPredictions
 from age.untrusted_text import harmless, harmless_throughout
 from schemas import features
-from schemas.verdict import ADEQUATE, BAD, BLESSING_FILE, NOT_ENOUGH, Paths, Slice, Verdict
+from schemas.verdict import ADEQUATE, BAD, BLESSING_FILE, EVALUATE, EVALUATION_FILE, NOT_ENOUGH, Paths, Slice, Verdict
 
 REPORT_FILE = "report.html"
 MODEL_CARD_FILE = "model_card.md"
@@ -110,6 +110,11 @@ def _read_predictions(path: str | None) -> tuple[ShownPredictions | None, str | 
         return None, f"The predictions can't be read ({harmless(str(error), 300)}): their charts are left out."
 
 
+def _whole(verdict: Verdict) -> str:
+    """Returns what all photographs that were measured on are called."""
+    return "all photographs" if verdict.kind == EVALUATE else "whole test split"
+
+
 def _charts(verdict: Verdict, predicted: ShownPredictions | None) -> dict[str, Any]:
     drawn: dict[str, Any] = {"slices": {}}
     metrics, training, data = verdict.metrics, verdict.training, verdict.data
@@ -124,7 +129,7 @@ def _charts(verdict: Verdict, predicted: ShownPredictions | None) -> dict[str, A
         largest = charts.largest_of_slices(verdict.slices, metrics)
         for place, (feature, slices) in enumerate(_by_feature(verdict.slices).items()):
             if place <= _MAX_CHARTED_ATTRIBUTES:
-                drawn["slices"][feature] = charts.mae_by_slice(slices, metrics.mae, largest, f"slices{place}")
+                drawn["slices"][feature] = charts.mae_by_slice(slices, metrics.mae, largest, f"slices{place}", _whole(verdict))
     if predicted and len(predicted.real_age):
         drawn["scatter"] = charts.predicted_against_real(predicted.real_age, predicted.predicted_age)
         histogram = error_curves.error_histogram(predicted.errors)
@@ -203,23 +208,31 @@ def _render(
             predictions=predicted,
             predictions_problem=predictions_problem,
             faces=faces,
+            whole=_whole(displayed),
             max_points=charts.MAX_POINTS,
             per_decade=thumbnails.PER_DECADE,
             environments=list(processes),
             made_with=made_with,
             trained_elsewhere=any(len(set(values)) > 1 for _, values in made_with),
-            reproduce=reproduction.command(verdict.configuration, verdict.kind) if verdict.configuration else None,
+            reproduce=reproduction.command(verdict.configuration, verdict.kind)
+            if verdict.configuration and verdict.kind != EVALUATE
+            else None,
             splits=features.SPLITS,
             decade=features.AGE_DECADE,
             rejects_file=data_facts.REJECTS_FILE if verdict.paths.rejects else None,
             model_card_file=MODEL_CARD_FILE if verdict.paths.model_card else None,
-            blessing_file=BLESSING_FILE,
+            blessing_file=content_file(verdict),
         )
     )
 
 
+def content_file(verdict: Verdict) -> str:
+    """Returns the name of the file that programs read a verdict from."""
+    return EVALUATION_FILE if verdict.kind == EVALUATE else BLESSING_FILE
+
+
 def write_verdict(verdict: Verdict, *directories: str) -> None:
-    """Writes `blessing.json` alone into each directory.
+    """Writes `blessing.json` (`content_file`) alone into each directory.
 
     Args:
         verdict: of a run.
@@ -228,7 +241,7 @@ def write_verdict(verdict: Verdict, *directories: str) -> None:
     content = _with_published_paths(verdict).to_json()
     for directory in directories:
         storage.make_directory(directory)
-        storage.write_text(os.path.join(directory, BLESSING_FILE), content)
+        storage.write_text(os.path.join(directory, content_file(verdict)), content)
 
 
 def write(verdict: Verdict, *directories: str) -> None:

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 from age import environment, storage
 from age.dataset import data_facts
 from age.evaluation import evidence, prediction_errors, predictions_file
+from age.evaluation.settings import EvaluatorSettings
 from schemas import features
 from schemas.run_description import RunDescription
 from schemas.verdict import (
     AWAITING_APPROVAL,
+    EVALUATE,
     EXPLORE,
     PENDING,
     PUSHED,
@@ -216,3 +218,61 @@ def pushed(verdict: Verdict, version: str, model: str) -> Verdict:
     """
     served = with_paths(verdict, model=model)
     return served.model_copy(update={"push": PUSHED, "model_version": version, "created": _now()})
+
+
+def of_evaluation(
+    run: RunDescription,
+    run_id: str,
+    result: "EvaluationResult",
+    rejects: str,
+    examples: str,
+    attributes: Sequence[str],
+    evaluation: str,
+    report: str,
+    settings: EvaluatorSettings,
+    model_version: int,
+    model: str,
+    reasons: Sequence[str] = (),
+) -> Verdict:
+    """Returns what was found of a model on other data than its own; nothing is decided.
+
+    Args:
+        run: what was known of it before.
+        run_id: what the evaluation is called.
+        result: what TFMA measured.
+        rejects: directory of the rows that could not be used.
+        examples: directory of the examples.
+        attributes: the attribute columns of the data, in their order.
+        evaluation: directory of the evaluation, with the predictions.
+        report: path of the report for people.
+        settings: by which slices are judged, as the gate judges them.
+        model_version: of the model; 0 where it has none.
+        model: its directory.
+        reasons: what must be known before the numbers are believed, in sentences.
+    """
+    predictions_path = storage.join(evaluation, predictions_file.PREDICTIONS_FILE)
+    errors = prediction_errors.SliceErrors(predictions_file.read(predictions_path, attributes))
+    slices = evidence.judged(result.slices, errors, settings)
+    metrics = result.metrics.model_copy(update={"mae_interval": prediction_errors.mae_interval(errors.errors)})
+    return _verdict(
+        run,
+        kind=EVALUATE,
+        run_id=run_id,
+        blessed=None,
+        reasons=list(reasons),
+        metrics=metrics,
+        slices=slices,
+        groups=evidence.groups(slices),
+        weakest_slices=prediction_errors.weakest_slices(slices, metrics.mae),
+        model_version=str(model_version) if model_version else None,
+        data=data_facts.read(rejects, run.data_dir),
+        stages=[],
+        paths=Paths(
+            model=model,
+            rejects=storage.join(rejects, data_facts.REJECTS_FILE),
+            examples=examples,
+            evaluation=evaluation,
+            predictions=predictions_path,
+            report=report,
+        ),
+    )

@@ -25,7 +25,7 @@ def cli():
     """Learn a person's age from a photograph: from a folder of faces to a gated, served model.
 
     Exit status: 0 done (and blessed, for run), 2 bad usage or bad input, 3 the run finished and the model was not
-    blessed, 1 anything else.
+    blessed, 4 predict could not read some photographs, 1 anything else.
     """
 
 

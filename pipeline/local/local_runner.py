@@ -80,7 +80,7 @@ def _log_path(workdir: str, run_id: str) -> str:
 
 
 @contextlib.contextmanager
-def _chatter_to(log_path: str, streams: Sequence[TextIO]):
+def chatter_to(log_path: str, streams: Sequence[TextIO]):
     """Sends standard streams of this process, those of its C++ libraries included, to a file.
 
     Args:
@@ -203,7 +203,7 @@ def _run(configuration: Configuration, kind: Kind, say: Say, display: run_displa
         inputs = graph_inputs.resolve(configuration, run_id, kind)
         log_path = _log_path(configuration.workdir, run_id)
         display.say(f"Run {run_id} on {data_dir}\nLog: {log_path}")
-        with _chatter_to(log_path, chatter), _without_arguments(), _noticing_interrupts() as interrupted:
+        with chatter_to(log_path, chatter), _without_arguments(), _noticing_interrupts() as interrupted:
             return _run_graph(configuration, inputs, log_path, display, interrupted)
 
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TextIO
 
+from age import progress as progress_reports
 from age.progress import Progress
 from age.untrusted_text import harmless, harmless_lines
 
@@ -132,13 +133,33 @@ def on_standard_output() -> Iterator[Display]:
     """Shows a run on standard output, live when that is a terminal."""
     stream = _own_standard_output()
     try:
-        if stream.isatty() and os.environ.get("TERM", "") not in _DUMB_TERMINALS:
-            from pipeline.terminal import live_lines
-
-            with live_lines.LiveLines(stream) as display:
-                yield display
-        else:
-            yield PlainLines(lambda line: print(line, file=stream, flush=True))
+        with _shown_on(stream) as display:
+            yield display
     finally:
         if stream is not sys.stdout:
             stream.close()
+
+
+@contextlib.contextmanager
+def on_standard_error(beside_rows: bool) -> Iterator[None]:
+    """Shows what is reported inside (`age.progress`) on standard error, live when that is a terminal.
+
+    Args:
+        beside_rows: whether rows are written to standard output meanwhile. Where both are one terminal, those are enough.
+    """
+    if beside_rows and sys.stdout.isatty():
+        yield
+        return
+    with _shown_on(sys.stderr) as display, progress_reports.listening(display.progress):
+        yield
+
+
+@contextlib.contextmanager
+def _shown_on(stream: TextIO) -> Iterator[Display]:
+    if stream.isatty() and os.environ.get("TERM", "") not in _DUMB_TERMINALS:
+        from pipeline.terminal import live_lines
+
+        with live_lines.LiveLines(stream) as display:
+            yield display
+    else:
+        yield PlainLines(lambda line: print(line, file=stream, flush=True))

@@ -23,7 +23,7 @@ from pipeline.terminal.past_runs import PastRun
 from pipeline.terminal.run_display import duration
 from pipeline.terminal.verdict_text import interval, verdict_text, years
 from schemas.bad_input import BadInput
-from schemas.verdict import AWAITING_APPROVAL, EXPLORE, PENDING, Metrics, Slice, Training
+from schemas.verdict import AWAITING_APPROVAL, EXPLORE, PENDING, Metrics, Slice, Training, Verdict
 
 _WIDE_ENOUGH = 4000
 _ROOM_FOR_DATES = 84
@@ -170,17 +170,28 @@ def _slice_rows(slices: list[Slice]) -> Iterable[Sequence[object]]:
         )
 
 
-def print_details(run: PastRun) -> None:
-    """Prints a run: its verdict, the error of each slice, and what its stages took."""
-    page, verdict = Page(), run.verdict
-    page.say(f"Run {run.name}, finished {run.finished()} UTC", style="bold")
-    page.say(verdict_text(verdict))
+def _say_slices(page: Page, verdict: Verdict) -> None:
     if verdict.slices:
         page.say("\nErrors by slice", style="bold")
         page.table(
             ("slice", "value", ">MAE, years", "confidence interval", ">bias", ">within 5 years, %", ">photographs", ""),
             _slice_rows(verdict.slices),
         )
+
+
+def print_evaluation(verdict: Verdict) -> None:
+    """Prints what was found of a model on other data than its own: the error, and that of each slice."""
+    page = Page()
+    page.say(verdict_text(verdict))
+    _say_slices(page, verdict)
+
+
+def print_details(run: PastRun) -> None:
+    """Prints a run: its verdict, the error of each slice, and what its stages took."""
+    page, verdict = Page(), run.verdict
+    page.say(f"Run {run.name}, finished {run.finished()} UTC", style="bold")
+    page.say(verdict_text(verdict))
+    _say_slices(page, verdict)
     training = _training(run)
     if training.best_epoch is not None:
         page.say(

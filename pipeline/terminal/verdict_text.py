@@ -6,7 +6,7 @@ from age import storage
 from age.reporting import for_whom
 from age.serving import model_digest
 from age.untrusted_text import harmless
-from schemas.verdict import AWAITING_APPROVAL, EXPLORE, PENDING, Canary, Difference, Metrics, Verdict
+from schemas.verdict import AWAITING_APPROVAL, EVALUATE, EXPLORE, PENDING, Canary, Difference, Metrics, Verdict
 
 
 def years(value: float | None) -> str:
@@ -37,6 +37,8 @@ def _headline(verdict: Verdict, model_seen: bool | None) -> str:
     if verdict.kind == EXPLORE:
         outcome = f"{stopped_by} would stop a run" if stopped_by else "the data gate would let a run go on"
         return f"EXPLORED: {outcome}."
+    if verdict.kind == EVALUATE:
+        return "EVALUATED: this is how far the model is off on these photographs."
     if stopped_by:
         return f"STOPPED by {stopped_by}: no model was trained."
     if not verdict.blessed:
@@ -74,7 +76,7 @@ def _metric_rows(verdict: Verdict) -> list[tuple[str, str]]:
     rows = [
         (
             "MAE",
-            f"{years(metrics.mae)} years on {metrics.example_count} test photographs"
+            f"{years(metrics.mae)} years on {metrics.example_count} {'' if verdict.kind == EVALUATE else 'test '}photographs"
             + (f" (at most {allowed:g} allowed)" if allowed is not None else ""),
         )
     ]

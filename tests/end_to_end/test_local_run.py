@@ -33,6 +33,7 @@ from pipeline.local import local_runner
 from pipeline.terminal import run_display
 from schemas.__main__ import SCHEMA_FILE
 from schemas.bad_input import BadInput
+from schemas.failures import PhotographsUnread
 from tests.end_to_end.conftest import SMALL_RUN, run_pipeline, write_shades
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -394,7 +395,7 @@ def test_predict_prints_ages_as_csv(blessed, shades, capsys, tmp_path):
 
     cli.main(["predict", "--workdir", str(blessed.workdir), *map(str, images)], standalone_mode=False)
     rows = list(csv.DictReader(capsys.readouterr().out.splitlines()))
-    with pytest.raises(BadInput, match="text.jpg is no readable JPEG or PNG"):
+    with pytest.raises(PhotographsUnread, match="1 of 2 photographs could not be read"):
         cli.main(
             ["predict", "--model", blessed.verdict["paths"]["model"], str(images[0]), str(tmp_path / "text.jpg")],
             standalone_mode=False,
@@ -403,7 +404,7 @@ def test_predict_prints_ages_as_csv(blessed, shades, capsys, tmp_path):
 
     assert [row["file_name"] for row in rows] == [str(path) for path in images]
     assert mixed[0] == rows[0]
-    assert mixed[1]["age"] == ""
+    assert mixed[1]["age"] == "" and mixed[1]["error"].startswith("neither JPEG nor PNG")
     assert all(0 < float(row["age"]) < 110 for row in rows)
 
 
@@ -623,3 +624,40 @@ def test_bad_input_is_found_before_any_library_loads(shades, tmp_path, broken, s
         local_runner.run(configured, lines.append)
 
     assert lines == []
+
+
+def test_evaluate_measures_a_model_on_a_folder_as_the_gate_does(blessed, tmp_path, capsys):
+    data = write_shades(tmp_path / "others", count=60, seed=5)
+    (data / "images" / "0000.png").write_text("no image")
+    out = tmp_path / "found"
+
+    cli.main(["evaluate", "--workdir", str(blessed.workdir), "--out", str(out), str(data)], standalone_mode=False)
+
+    printed = capsys.readouterr().out
+    found = json.loads((out / "evaluation.json").read_text())
+    table = pd.read_csv(found["paths"]["predictions"])
+    errors = table["predicted_age"] - table["real_age"]
+    metrics, by_slice = found["metrics"], {(one["feature"], one["value"]): one for one in found["slices"]}
+    assert (found["kind"], found["blessed"], found["model_version"]) == ("evaluate", None, blessed.verdict["model_version"])
+    assert len(table) == metrics["example_count"] == found["data"]["used"] == 59
+    assert metrics["mae"] == pytest.approx(errors.abs().mean(), abs=1e-4)
+    assert metrics["bias"] == pytest.approx(errors.mean(), abs=1e-4)
+    assert metrics["within_5_years"] == pytest.approx((errors.abs() <= 5).mean())
+    assert metrics["mae_interval"]["low"] < metrics["mae"] < metrics["mae_interval"]["high"]
+    women = table["gender"] == "female"
+    assert by_slice["gender", "female"]["mae"] == pytest.approx(errors[women].abs().mean(), abs=1e-4)
+    assert found["data"]["rejects"] == {"unsupported_format": 1} and found["reasons"] == []
+    page = (out / "report.html").read_text()
+    assert "How far off is this age model on these photographs?" in page and "test split" not in page
+    assert "EVALUATED" in printed and f"{metrics['mae']:.2f} years on 59 photographs" in printed and "gender" in printed
+    assert not list(out.glob("examples/Split-*")), "the photographs are not kept twice"
+
+
+def test_evaluate_says_when_a_model_was_trained_on_the_very_data(blessed, shades, tmp_path, capsys):
+    cli.main(
+        ["evaluate", "--workdir", str(blessed.workdir), "--out", str(tmp_path / "found"), str(shades)], standalone_mode=False
+    )
+
+    assert "The model was trained on these very data" in capsys.readouterr().out
+    with pytest.raises(BadInput, match="there is something in it already"):
+        cli.main(["evaluate", "--workdir", str(blessed.workdir), "--out", str(tmp_path), str(shades)], standalone_mode=False)

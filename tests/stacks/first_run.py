@@ -10,7 +10,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 import tensorflow as tf
 
-from age.serving import prediction
+from age.serving import Predictor
 from tests.end_to_end.conftest import run_pipeline, write_shades
 
 
@@ -21,12 +21,12 @@ def main(folder: pathlib.Path) -> None:
     if not run.verdict["blessed"]:
         sys.exit("\n".join(run.verdict["reasons"]))
     images = sorted(map(str, (data / "images").iterdir()))
-    predicted = prediction.predict_ages(run.verdict["paths"]["model"], images)
+    answers = Predictor.load(run.verdict["paths"]["model"]).predict(images)
     facts = {
         "tensorflow": tf.__version__,
         "keras": keras.__version__,
         "verdict": run.verdict,
-        "ages": {path: age for path, age, _ in predicted},
+        "ages": {path: answer.age for path, answer in zip(images, answers)},
     }
     (folder / "facts.json").write_text(json.dumps(facts))
 

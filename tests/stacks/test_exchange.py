@@ -12,7 +12,7 @@ import shutil
 import pytest
 import tensorflow as tf
 
-from age.serving import prediction
+from age.serving import Predictor
 from pipeline.cli import cli
 from tests.end_to_end.conftest import run_pipeline
 from tests.end_to_end.test_local_run import ALL_STEPS, ALWAYS_RUN
@@ -39,9 +39,9 @@ def test_the_other_stack_is_another(facts):
 
 
 def test_served_model_answers_with_the_same_ages(other, facts):
-    model = prediction.newest_model(str(other / "work" / "serving" / "age"))
+    predictor = Predictor.load(other / "work" / "serving" / "age")
 
-    ages = {path: age for path, age, _ in prediction.predict_ages(model, facts["ages"])}
+    ages = {path: answer.age for path, answer in zip(facts["ages"], predictor.predict(facts["ages"]))}
 
     assert len(ages) == 320
     assert ages == pytest.approx(facts["ages"], abs=YEARS, rel=0)
