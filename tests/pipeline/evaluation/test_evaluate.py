@@ -1,0 +1,62 @@
+"""`age-pipeline evaluate` measures any model on any labelled folder: the numbers can be told beforehand here."""
+
+import csv
+import json
+import pathlib
+
+import numpy as np
+import pytest
+
+from pipeline.cli import cli
+from schemas.bad_input import BadInput
+from tests import brightness_model
+from tests.brightness_model import age_of
+
+
+def evaluate(*arguments) -> None:
+    cli.main(["evaluate", *map(str, arguments)], standalone_mode=False)
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory) -> str:
+    return brightness_model.write_model(tmp_path_factory.mktemp("model") / "exported")
+
+
+def write_labels(folder: pathlib.Path, too_old_by: list[float]) -> None:
+    """Writes photographs whose answers are too high by so many years, one each, for women and men in turn."""
+    names = brightness_model.write_greys(folder, len(too_old_by) + 60)[60:]
+    with open(folder / "labels.csv", "w", newline="", encoding="utf-8") as file:
+        rows = [
+            (path.name, f"{age_of(int(path.stem)) - error:.4f}", "female" if number % 2 else "male")
+            for number, (path, error) in enumerate(zip(names, too_old_by))
+        ]
+        csv.writer(file).writerows([("file_name", "real_age", "gender"), *rows, ("absent.png", 20, "male")])
+
+
+def test_the_error_its_interval_and_that_of_every_slice_are_printed_and_left_as_json_and_as_a_page(model, tmp_path, capsys):
+    errors = np.array([1.0, -3.0] * 40)
+    write_labels(tmp_path / "faces", list(errors))
+    out = tmp_path / "found"
+
+    evaluate("--model", model, "--workdir", tmp_path / "work", "--out", out, tmp_path / "faces")
+
+    printed = capsys.readouterr().out
+    found = json.loads((out / "evaluation.json").read_text())
+    metrics, slices = found["metrics"], {(one["feature"], one["value"]): one for one in found["slices"]}
+    assert (found["kind"], found["blessed"], found["data"]["used"], found["data"]["rejected"]) == ("evaluate", None, 80, 1)
+    assert (metrics["mae"], metrics["bias"]) == pytest.approx((2, -1), abs=1e-3)
+    assert metrics["within_5_years"] == 1 and metrics["mae_interval"]["low"] < 2 < metrics["mae_interval"]["high"]
+    assert (slices["gender", "male"]["mae"], slices["gender", "male"]["bias"]) == pytest.approx((1, 1), abs=1e-3)
+    assert (slices["gender", "female"]["mae"], slices["gender", "female"]["bias"]) == pytest.approx((3, -3), abs=1e-3)
+    assert len(list(csv.DictReader(pathlib.Path(found["paths"]["predictions"]).read_text().splitlines()))) == 80
+    page = (out / "report.html").read_text()
+    assert "How far off is this age model on these photographs?" in page and "test split" not in page
+    assert "EVALUATED" in printed and "2.00 years on 80 photographs" in printed and "gender" in printed
+    assert not list(out.glob("examples/Split-*")), "the photographs are not kept twice"
+
+
+def test_a_folder_without_a_usable_row_says_so(model, tmp_path):
+    (tmp_path / "labels.csv").write_text("file_name,real_age\nabsent.png,3\n")
+
+    with pytest.raises(BadInput, match="none of the 1 rows can be used"):
+        evaluate("--model", model, "--out", tmp_path / "found", "--workdir", tmp_path / "work", tmp_path)
