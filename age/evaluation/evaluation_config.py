@@ -12,6 +12,9 @@ from schemas import features
 
 SIGNATURE = "serving_examples"
 
+# By name: TFMA imports it when it evaluates, and the configuration alone takes neither TFMA nor Beam.
+_OWN_METRICS = "age.evaluation.age_metrics"
+
 
 def _metric(name: str, class_name: str, module: str | None = None) -> config_pb2.MetricConfig:
     return config_pb2.MetricConfig(class_name=class_name, module=module or "", config=json.dumps({"name": name}))
@@ -40,7 +43,6 @@ def make(
     threshold = count.per_slice_thresholds.add(slicing_specs=[config_pb2.SlicingSpec()]).threshold
     threshold.value_threshold.lower_bound.value = settings.min_examples
 
-    own = metric_names.__name__
     sliced_by = (features.AGE_DECADE, *_attributes_to_slice_by(settings, attributes, statistics))
     config = config_pb2.EvalConfig(
         model_specs=[config_pb2.ModelSpec(signature_name=SIGNATURE, label_key=features.AGE, prediction_key=features.AGE)],
@@ -49,9 +51,9 @@ def make(
                 metrics=[
                     mae,
                     count,
-                    _metric(metric_names.ROOT_MEAN_SQUARED_ERROR, "RootMeanSquaredError", own),
-                    _metric(metric_names.MEAN_ERROR, "MeanError", own),
-                    _metric(metric_names.WITHIN_FIVE_YEARS, "WithinFiveYears", own),
+                    _metric(metric_names.ROOT_MEAN_SQUARED_ERROR, "RootMeanSquaredError", _OWN_METRICS),
+                    _metric(metric_names.MEAN_ERROR, "MeanError", _OWN_METRICS),
+                    _metric(metric_names.WITHIN_FIVE_YEARS, "WithinFiveYears", _OWN_METRICS),
                 ]
             )
         ],

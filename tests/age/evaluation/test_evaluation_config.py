@@ -1,5 +1,7 @@
 """Thresholds and slices of an evaluation follow the settings and the columns that the data have."""
 
+import importlib
+
 import pytest
 from tensorflow_metadata.proto.v0 import statistics_pb2
 
@@ -65,3 +67,11 @@ def test_the_columns_that_are_sliced_by_are_read_back_from_the_configuration():
     config = evaluation_config.make(EvaluatorSettings(), ["gender", "ethnicity"], statistics(gender=2, ethnicity=500))
 
     assert evaluation_config.attributes_sliced_by(config) == ["gender"]
+
+
+def test_every_metric_of_our_own_is_where_tfma_looks_for_it():
+    config = evaluation_config.make(EvaluatorSettings(), [], statistics())
+    own = [metric for metric in config.metrics_specs[0].metrics if metric.module]
+    assert len(own) == 3
+    for metric in own:
+        assert hasattr(importlib.import_module(metric.module), metric.class_name)
