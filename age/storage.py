@@ -258,6 +258,31 @@ def write_bytes(path: str, content: bytes, durable: bool = False) -> None:
         sync(os.path.dirname(path) or ".")
 
 
+@contextlib.contextmanager
+def replacing(path: str) -> Iterator[io.BufferedIOBase]:
+    """Yields a file to write a large content to, which takes the place of `path` when the context ends well.
+
+    A reader sees the old content or the new. What goes to a bucket is collected in memory.
+
+    Raises:
+        OSError: it can't be written; what was there before is still there.
+    """
+    if is_remote(path):
+        content = io.BytesIO()
+        yield content
+        write_bytes(path, content.getvalue())
+        return
+    unfinished = f"{path}.{os.getpid()}.unfinished"
+    try:
+        with open(unfinished, "wb") as file:
+            yield file
+        os.replace(unfinished, path)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            os.remove(unfinished)
+        raise
+
+
 def sync(path: str) -> None:
     """Returns when the disk has what was written to a local file, or the names in a local directory."""
     descriptor = os.open(path, os.O_RDONLY)

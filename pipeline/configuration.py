@@ -157,6 +157,10 @@ class Configuration(_Section):
         return os.path.join(self.workdir, "feature_cache")
 
     @property
+    def checkpoint_dir(self) -> str:
+        return os.path.join(self.workdir, "checkpoints")
+
+    @property
     def remembered_digests(self) -> str:
         return os.path.join(self.workdir, "image_digests.bin")
 

@@ -82,6 +82,7 @@ def components(configuration: Configuration, inputs: GraphInputs) -> list[base_n
         epochs=parameters.epochs,
         learning_rate=parameters.learning_rate,
         feature_cache_dir=configuration.feature_cache_dir,
+        checkpoint_dir=configuration.checkpoint_dir,
         data_fingerprint=inputs.data_fingerprint,
         weights_digest=inputs.weights_digest,
         recipe=inputs.recipe,

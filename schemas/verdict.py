@@ -364,7 +364,9 @@ class Environment(Part):
 class Training(Part):
     """What the Trainer recorded: `history.json`."""
 
-    model_config = pydantic.ConfigDict(json_schema_extra=_may_be_absent(["environment"]))
+    model_config = pydantic.ConfigDict(
+        json_schema_extra=_may_be_absent(["environment", "resumed_after", "checkpoint_seconds", "time_was_up"])
+    )
 
     history: dict[str, list[Measured]] = Field(
         {}, description="After each epoch: `loss`, `mae` (years), and `val_` for the validation split."
@@ -377,8 +379,15 @@ class Training(Part):
     mean_age: float | None = Field(None, description="Mean age of the training split, years.")
     frozen_through: str | None = Field(None, description="The last layer that was not trained; null when all were.")
     feature_cache: FeatureCache | None = Field(None, description="Null where nothing was kept.")
-    fit_seconds: float | None = Field(None, description="How long fitting took, seconds.")
-    seconds: float | None = Field(None, description="How long all of it took, seconds.")
+    fit_seconds: float | None = Field(
+        None, description="How long fitting took, seconds; since the interruption, if there was one."
+    )
+    seconds: float | None = Field(None, description="How long all of it took, seconds, likewise.")
+    resumed_after: int | None = Field(
+        None, description="Epochs that had been done when the training was interrupted; null where it was not."
+    )
+    checkpoint_seconds: float | None = Field(None, description="How long writing checkpoints took, seconds, likewise.")
+    time_was_up: bool = Field(False, description="Whether `trainer.max_minutes` ended it.")
     device: str | None = Field(None, description="`CPU` or `GPU`.")
     precision: str | None = Field(None, description="In what the backbone computed, such as `float32` or `mixed_bfloat16`.")
     environment: Environment | None = Field(

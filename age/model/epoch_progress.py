@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import keras
 
@@ -15,12 +15,17 @@ _Logs = Mapping[str, float] | None
 
 
 class EpochProgress(keras.callbacks.Callback):
-    """Reports epochs and steps, and the errors of the last finished epoch, to `age.progress`."""
+    """Reports epochs and steps, and the errors of the last finished epoch, to `age.progress`.
 
-    def on_train_begin(self, logs: _Logs = None) -> None:
+    Args:
+        earlier: validation MAE, years, of the epochs before an interruption.
+    """
+
+    def __init__(self, earlier: Sequence[float] = ()):
+        super().__init__()
+        self._best = min(earlier, default=math.inf)
+        self._best_epoch = earlier.index(self._best) + 1 if earlier else None
         self._detail: str | None = None
-        self._best = math.inf
-        self._best_epoch: int | None = None
         self._reported = 0.0
 
     def on_epoch_begin(self, epoch: int, logs: _Logs = None) -> None:

@@ -1,6 +1,8 @@
 """Reads the examples that FaceExampleGen wrote, however many files they are in."""
 
 import dataclasses
+import itertools
+from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +16,7 @@ from schemas.bad_input import BadInput
 _FILES_AT_ONCE = 16
 _RECORDS_IN_A_ROW = 16
 _SHUFFLED_BYTES = 256 * 2**20
+_SEEDS_APART = 1_000_003
 _DIGEST = np.dtype("S32")
 
 
@@ -103,9 +106,15 @@ class Split:
         """
         return cls(file_patterns, read_labels(file_patterns))
 
-    def streamed_batches(self, image_size: int, batch_size: int, shuffle_seed: int | None = None) -> tf.data.Dataset:
+    def streamed_batches(
+        self,
+        image_size: int,
+        batch_size: int,
+        shuffle_seed: int | None = None,
+        epoch: Callable[[], int] | None = None,
+    ) -> tf.data.Dataset:
         """Returns batches of images and ages, as `streamed_batches` does."""
-        return streamed_batches(self.file_patterns, len(self.labels), image_size, batch_size, shuffle_seed)
+        return streamed_batches(self.file_patterns, len(self.labels), image_size, batch_size, shuffle_seed, epoch)
 
 
 def _decoded(example: dict[str, tf.Tensor], image_size: int) -> tf.Tensor:
@@ -125,7 +134,12 @@ def decoded_images(file_patterns: list[str], image_size: int, batch_size: int) -
 
 
 def streamed_batches(
-    file_patterns: list[str], count: int, image_size: int, batch_size: int, shuffle_seed: int | None = None
+    file_patterns: list[str],
+    count: int,
+    image_size: int,
+    batch_size: int,
+    shuffle_seed: int | None = None,
+    epoch: Callable[[], int] | None = None,
 ) -> tf.data.Dataset:
     """Returns batches of images and ages as they come from the files: memory does not grow with their number.
 
@@ -136,6 +150,7 @@ def streamed_batches(
         batch_size: images in a batch.
         shuffle_seed: files and, within a window of `_SHUFFLED_BYTES` of records, examples come in a new order each time;
             None for the stored order.
+        epoch: says which epoch begins, whose order depends on nothing but that and the seed; None counts them.
 
     Returns:
         Batches of float32 `[n, image_size, image_size, 3]`, 0 to 255, and float32 `[n]`, years.
@@ -151,7 +166,16 @@ def streamed_batches(
     else:
         mean_bytes = sum(tf.io.gfile.stat(path).length for path in paths) / count
         window = min(count, max(batch_size, int(_SHUFFLED_BYTES / mean_bytes)))
-        records = _interleaved(files.shuffle(len(paths), seed=shuffle_seed)).shuffle(window, seed=shuffle_seed)
+
+        def shuffled(number: tf.Tensor) -> tf.data.Dataset:
+            # Without a seed of the graph's own, TensorFlow compares the other one, which is a tensor here, with 0.
+            tf.compat.v1.set_random_seed(1)
+            seed = shuffle_seed + _SEEDS_APART * number
+            return _interleaved(files.shuffle(len(paths), seed=seed)).shuffle(window, seed=seed)
+
+        counted = epoch or itertools.count().__next__
+        numbers = tf.data.Dataset.from_generator(lambda: iter([counted()]), output_signature=tf.TensorSpec((), tf.int64))
+        records = numbers.flat_map(shuffled)
 
     def decode(record: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         example = tf.io.parse_single_example(record, wanted)

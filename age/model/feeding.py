@@ -1,5 +1,6 @@
 """Feeds the trainable tail from the feature cache."""
 
+import itertools
 import os
 from collections.abc import Callable, Iterator
 
@@ -90,18 +91,22 @@ def _dataset(split: CachedSplit, batches: Callable[[], _Batches], steps: int) ->
     )
 
 
-def training_batches(split: CachedSplit, batch_size: int, seed: int) -> tf.data.Dataset:
+def training_batches(
+    split: CachedSplit, batch_size: int, seed: int, epoch: Callable[[], int] | None = None
+) -> tf.data.Dataset:
     """Returns batches for one epoch after another: every image once, in a new order, each in one of its views at random.
 
     Args:
         split: the training split.
         batch_size: images in a step.
         seed: of order and views.
+        epoch: says which epoch begins, whose order and views depend on nothing but that and the seed; None counts them.
     """
     count, views = split.features.shape[:2]
-    random = np.random.default_rng(seed)
+    epoch = epoch or itertools.count().__next__
 
     def batches() -> _Batches:
+        random = np.random.default_rng([seed, epoch()])
         for rows in _in_batches(_order(split.features, random), batch_size):
             rows = np.sort(rows)
             yield rows, random.integers(views, size=len(rows))

@@ -76,6 +76,8 @@ class TrainerSettings(pydantic.BaseModel):
         precision: in which numbers the backbone computes in training: `float32`, `mixed_bfloat16`, or `mixed_float16` (GPUs
             alone). `auto` takes 16 bits where they are faster: on a CPU with AVX512-BF16 or AMX for networks of wide, dense
             convolutions, on GPUs from Volta on. The exported model computes in float32.
+        max_minutes: minutes after which training ends with the epoch that is going on, what the features of frozen layers took among
+            them; 0 for no limit. The learning rate falls by `epochs`, which the time should be enough for.
         mirror_averaging: the model answers with the mean for the photograph and its mirror image, which takes twice as long.
         seed: of everything random; two runs on the same CPU agree.
         augmentation: how training images are varied.
@@ -112,6 +114,7 @@ class TrainerSettings(pydantic.BaseModel):
     epochs: int = pydantic.Field(10, ge=1, le=10000)
     early_stopping_patience: int = pydantic.Field(4, ge=1)
     precision: Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"] = "auto"
+    max_minutes: float = pydantic.Field(0.0, ge=0)
     mirror_averaging: bool = False
     seed: int = pydantic.Field(0, ge=0, lt=2**31)
     augmentation: Augmentation = Augmentation()
@@ -130,6 +133,7 @@ class TrainerInputs(pydantic.BaseModel):
     Attributes:
         settings: the `trainer` section.
         feature_cache_dir: where the outputs of frozen layers are kept.
+        checkpoint_dir: where a training that may be interrupted keeps what it needs to go on; empty for nowhere.
         weights_digest: SHA-256 of the weights file, so that TFX's cache notices another content under the same path.
         provenance: written into the exported model as it is.
     """
@@ -138,5 +142,6 @@ class TrainerInputs(pydantic.BaseModel):
 
     settings: TrainerSettings
     feature_cache_dir: str
+    checkpoint_dir: str = ""
     weights_digest: str | None = None
     provenance: dict[str, object] = {}

@@ -3,7 +3,7 @@
 import json
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 import keras
@@ -12,7 +12,19 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from age import environment, progress, storage
-from age.model import epoch_progress, example_reading, export, feature_cache, feeding, network, objective, optimizer, precision
+from age.model import (
+    checkpoint_file,
+    epoch_progress,
+    example_reading,
+    export,
+    feature_cache,
+    feeding,
+    network,
+    objective,
+    optimizer,
+    precision,
+    resumption,
+)
 from age.model.augmentation import augmenter
 from age.model.settings import TrainerInputs, TrainerSettings
 from age.serving import training_images
@@ -55,9 +67,9 @@ def _fit(
     ages: npt.NDArray[np.float32],
     train: tf.data.Dataset,
     validation: tf.data.Dataset,
-    log_dir: str | None,
-) -> dict[str, list[float]]:
-    """Returns what was measured after each epoch, by name."""
+    callbacks: Sequence[keras.callbacks.Callback],
+    first_epoch: int,
+) -> None:
     model = _training_model(net, settings)
     steps = int(train.cardinality()) * settings.epochs
     model.compile(
@@ -69,26 +81,15 @@ def _fit(
     )
     # Before the others: the moving averages are what is measured, and what the best epoch is chosen from.
     averaging = [keras.callbacks.SwapEMAWeights(swap_on_epoch=True)] if settings.ema_momentum else []
-    history = model.fit(
+    model.fit(
         train,
         validation_data=validation,
+        initial_epoch=first_epoch,
         epochs=settings.epochs,
         shuffle=False,  # the batches come shuffled
         verbose=1 if os.isatty(1) else 2,
-        callbacks=[
-            *averaging,
-            keras.callbacks.TerminateOnNaN(),
-            keras.callbacks.EarlyStopping(
-                monitor="val_mae",
-                mode="min",
-                patience=settings.early_stopping_patience,
-                restore_best_weights=True,
-            ),
-            *([keras.callbacks.TensorBoard(log_dir, write_graph=False)] if log_dir else []),
-            epoch_progress.EpochProgress(),
-        ],
-    ).history
-    return {name: [float(value) for value in values] for name, values in history.items()}
+        callbacks=[*averaging, keras.callbacks.TerminateOnNaN(), *callbacks],
+    )
 
 
 def _check_history(history: Mapping[str, Sequence[float]], settings: TrainerSettings) -> None:
@@ -121,11 +122,12 @@ def _batches(
     training: example_reading.Split,
     validation: example_reading.Split,
     feature_cache_dir: str,
+    epoch: Callable[[], int],
 ) -> tuple[tf.data.Dataset, tf.data.Dataset, FeatureCache | None]:
     """Returns what is trained on, what is validated on, and what was kept of it on disk."""
     if not settings.feature_cache:
         return (
-            training.streamed_batches(settings.image_size, settings.batch_size, shuffle_seed=settings.seed),
+            training.streamed_batches(settings.image_size, settings.batch_size, shuffle_seed=settings.seed, epoch=epoch),
             validation.streamed_batches(settings.image_size, settings.batch_size),
             None,
         )
@@ -147,7 +149,7 @@ def _batches(
         seconds=sum(split.seconds for split in cached),
     )
     return (
-        feeding.training_batches(cached[0], settings.batch_size, settings.seed),
+        feeding.training_batches(cached[0], settings.batch_size, settings.seed, epoch),
         feeding.validation_batches(cached[1], settings.batch_size),
         cache,
     )
@@ -160,8 +162,12 @@ def train(
     validation: example_reading.Split,
     feature_cache_dir: str,
     log_dir: str | None = None,
+    checkpoint: checkpoint_file.CheckpointFile | None = None,
 ) -> Training:
     """Trains a network; it ends with the weights of its best epoch, and computes in float32 again.
+
+    With a checkpoint, it goes on from what an interrupted training left there, and ends with the weights that the same training
+    without an interruption ends with.
 
     Args:
         net: from `build_network`; its variables change.
@@ -170,6 +176,8 @@ def train(
         validation: what early stopping and the choice of the best epoch look at.
         feature_cache_dir: where the outputs of frozen layers are kept, or the decoded images when nothing is frozen.
         log_dir: where TensorBoard's summaries go; None for nowhere.
+        checkpoint: where checkpoints are kept, for the very training that the other arguments describe; None for nowhere. It is
+            left there: whoever has made use of the result removes it.
 
     Returns:
         What the training was like.
@@ -179,14 +187,30 @@ def train(
         TrainingDiverged: a loss that is not a number.
     """
     started = time.monotonic()
+    early_stopping = keras.callbacks.EarlyStopping(
+        monitor="val_mae", mode="min", patience=settings.early_stopping_patience, restore_best_weights=True
+    )
+    resumed = resumption.Resumption(checkpoint, early_stopping, started)
+    time_limit = resumption.TimeLimit(settings.max_minutes, resumed)
+    callbacks = [
+        early_stopping,
+        *([keras.callbacks.TensorBoard(log_dir, write_graph=False)] if log_dir else []),
+        epoch_progress.EpochProgress(resumed.history.get("val_mae", ())),
+        resumed,
+        time_limit,
+    ]
     policy = precision.chosen(settings.precision, net.backbone)
     with precision.computing_in(policy, net.backbone):
-        train_batches, validation_batches, cache = _batches(net, settings, training, validation, feature_cache_dir)
+        train_batches, validation_batches, cache = _batches(
+            net, settings, training, validation, feature_cache_dir, lambda: resumed.epoch
+        )
         # Building and computing features draw random numbers, or don't when the cache has them: start afresh.
         keras.utils.set_random_seed(settings.seed)
 
         fit_started = time.monotonic()
-        history = _fit(net, settings, policy, training.labels.ages, train_batches, validation_batches, log_dir)
+        ages = training.labels.ages
+        _fit(net, settings, policy, ages, train_batches, validation_batches, callbacks, resumed.first_epoch)
+    history = resumed.history
     _check_history(history, settings)
     now = time.monotonic()
     best = int(np.argmin(history["val_mae"]))
@@ -203,6 +227,9 @@ def train(
         fit_seconds=now - fit_started,
         seconds=now - started,
         precision=policy,
+        resumed_after=resumed.first_epoch or None,
+        checkpoint_seconds=resumed.seconds if checkpoint else None,
+        time_was_up=time_limit.is_up,
         device="GPU" if tf.config.list_physical_devices("GPU") else "CPU",
     )
 
@@ -224,7 +251,11 @@ def run_fn(fn_args: FnArgs) -> None:
     inputs = TrainerInputs.model_validate(fn_args.custom_config)
     training, validation = example_reading.Split.read(fn_args.train_files), example_reading.Split.read(fn_args.eval_files)
     net = build_network(inputs.settings, training.labels)
-    record = train(net, inputs.settings, training, validation, inputs.feature_cache_dir, fn_args.model_run_dir)
+    checkpoint = None
+    if inputs.checkpoint_dir:
+        key = checkpoint_file.key(net, inputs.settings, training, validation)
+        checkpoint = checkpoint_file.CheckpointFile(inputs.checkpoint_dir, key)
+    record = train(net, inputs.settings, training, validation, inputs.feature_cache_dir, fn_args.model_run_dir, checkpoint)
 
     progress.report("Exporting the model")
     settings = inputs.settings
@@ -234,3 +265,5 @@ def run_fn(fn_args: FnArgs) -> None:
     storage.make_directory(fn_args.model_run_dir)
     whole = record.model_copy(update={"seconds": time.monotonic() - started, "environment": here})
     storage.write_text(os.path.join(fn_args.model_run_dir, HISTORY_FILE), json.dumps(whole.model_dump(), indent=2))
+    if checkpoint:
+        checkpoint.remove()

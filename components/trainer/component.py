@@ -18,6 +18,7 @@ class AgeTrainerSpec(component_spec.ComponentSpec):
         "learning_rate": component_spec.ExecutionParameter(type=float),
         "settings": _TEXT,
         "feature_cache_dir": _TEXT,
+        "checkpoint_dir": _TEXT,
         "data_fingerprint": _TEXT,
         "weights_digest": _TEXT,
         "recipe": _TEXT,
@@ -47,6 +48,7 @@ class Trainer(base_component.BaseComponent):
         epochs: replaces `settings.epochs`.
         learning_rate: replaces `settings.learning_rate`.
         feature_cache_dir: where the outputs of frozen layers are kept.
+        checkpoint_dir: where a training keeps what it needs to go on after an interruption.
         data_fingerprint: written into the model's provenance.
         weights_digest: SHA-256 of the weights file, empty when there is none; another content under the same path is
             another parameter for the cache.
@@ -63,6 +65,7 @@ class Trainer(base_component.BaseComponent):
         epochs: int,
         learning_rate: float,
         feature_cache_dir: str,
+        checkpoint_dir: str,
         data_fingerprint: str,
         weights_digest: str,
         recipe: str,
@@ -74,6 +77,7 @@ class Trainer(base_component.BaseComponent):
                 epochs=epochs,
                 learning_rate=learning_rate,
                 feature_cache_dir=feature_cache_dir,
+                checkpoint_dir=checkpoint_dir,
                 data_fingerprint=data_fingerprint,
                 weights_digest=weights_digest,
                 recipe=recipe,

@@ -33,6 +33,7 @@ class Executor(tfx_trainer.GenericExecutor):
         inputs = TrainerInputs(
             settings=settings,
             feature_cache_dir=exec_properties["feature_cache_dir"],
+            checkpoint_dir=exec_properties["checkpoint_dir"],
             weights_digest=weights_digest,
             provenance={
                 "recipe": exec_properties["recipe"],
