@@ -150,6 +150,29 @@ class ConstantBaseline(Part):
     mae: Measured = Field(description="Its MAE, years.")
 
 
+class Coverage(Part):
+    """How the intervals that a model answers with compare with real ages."""
+
+    coverage: Measured = Field(description="Share of the photographs whose real age the interval holds, 0 to 1.")
+    mean_width: Measured = Field(description="Mean of upper minus lower end, years.")
+    example_count: int = Field(description="Number of photographs.")
+
+
+class SliceCoverage(Coverage):
+    """The same for the photographs with one value of an attribute, or of one decade of real age."""
+
+    feature: str = Field(description="The attribute column, or `age_decade`.")
+    value: str = Field(description="Its value, such as `female` or `20-29`; empty where the labels have a blank.")
+
+
+class Intervals(Part):
+    """How far the intervals can be trusted that a model answers with, `age_low` to `age_high`."""
+
+    promised: float | None = Field(None, description="Share of real ages that they are made to hold, 0 to 1.")
+    whole: Coverage = Field(description="Measured on the whole test split.")
+    slices: list[SliceCoverage] = Field([], description="By attribute value and decade of age.")
+
+
 class Champion(Part):
     """A model of the serving directory that the candidate was compared with."""
 
@@ -215,6 +238,10 @@ class Thresholds(Part):
     )
     slice_ceilings: dict[str, float] = Field(
         {}, description="Largest MAE, years, by slice, such as `gender=female`, in place of the multiple."
+    )
+    min_coverage: float | None = Field(
+        None,
+        description="Least share of real ages that the model's intervals must hold, 0 to 1; null where none is asked for.",
     )
 
 
@@ -418,6 +445,7 @@ class Verdict(Part):
     constant_baseline: ConstantBaseline | None = Field(
         None, description="What always giving one answer comes to on the test split; null when there is no model."
     )
+    intervals: Intervals | None = Field(None, description="Null where the model answers with no intervals.")
     champion: Champion | None = Field(None, description="The model being served; null when nothing was.")
     best_version: Champion | None = Field(
         None,

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from tensorflow_model_analysis.proto import metrics_for_slice_pb2, validation_result_pb2
 
 from age import storage
-from age.evaluation import comparison_file, judged_slices_file, metric_names
+from age.evaluation import comparison_file, interval_coverage, judged_slices_file, metric_names
 from schemas import features
-from schemas.verdict import Champion, Difference, Metrics, Slice
+from schemas.verdict import Champion, Difference, Intervals, Metrics, Slice
 
 _NAMES = {
     metric_names.MEAN_ABSOLUTE_ERROR: "mae",
@@ -36,6 +36,7 @@ class EvaluationResult:
         learnt_from: how many test photographs the baseline learnt from, which the difference leaves out; None where it does not
             tell.
         best_version: the other version that the candidate was compared with, or None.
+        intervals: how far the candidate's intervals can be trusted; None where it answers with none.
         slices: of the candidate; what the evidence says of each, once that was judged.
         validation_ok: whether every threshold was met.
         reasons: a sentence for each one that was not.
@@ -49,6 +50,7 @@ class EvaluationResult:
     reasons: list[str]
     learnt_from: int | None = None
     best_version: Champion | None = None
+    intervals: Intervals | None = None
 
     def by_name(self) -> dict[str, float]:
         """Returns what is shown beside a run, under names such as `mae` and `mae gender=female`; numbers alone."""
@@ -133,7 +135,12 @@ def read(evaluation_dir: str) -> EvaluationResult:
     by_slice, of_baseline = _measured(evaluation_dir)
     compared = comparison_file.read(evaluation_dir)
     judged = judged_slices_file.read(evaluation_dir)
-    own_reasons = [*(judged.reasons if judged else []), *(compared.reasons if compared else [])]
+    intervals = interval_coverage.read(evaluation_dir)
+    own_reasons = [
+        *(judged.reasons if judged else []),
+        *intervals.reasons,
+        *(compared.reasons if compared else []),
+    ]
     (record,) = _records(evaluation_dir, "validations")
     validation = validation_result_pb2.ValidationResult.FromString(record)
     reasons: list[str] = []
@@ -170,4 +177,5 @@ def read(evaluation_dir: str) -> EvaluationResult:
         reasons=[*reasons, *own_reasons],
         learnt_from=compared.learnt_from if compared else None,
         best_version=compared.best_version if compared else None,
+        intervals=intervals.intervals,
     )

@@ -1,8 +1,9 @@
 """The file `predictions.csv`: what a model answered for each test photograph, one row each, in the order of their hashes.
 
-Its columns are `file_name`, `sha256`, `real_age`, `predicted_age` (years), then the attribute columns of the data, and at last
-`champion_age` where a champion answered for the same photographs, and `best_version_age` where a version did that is still in the
-serving directory and was better than the champion by its own record.
+Its columns are `file_name`, `sha256`, `real_age`, `predicted_age` (years), `age_low` and `age_high` (years) where the model answers
+with an interval too, then the attribute columns of the data, and at last `champion_age` where a champion answered for the same
+photographs, and `best_version_age` where a version did that is still in the serving directory and was better than the champion by
+its own record.
 """
 
 import array
@@ -20,6 +21,7 @@ from age.serving import training_images
 
 PREDICTIONS_FILE = "predictions.csv"
 COLUMNS = ("file_name", "sha256", "real_age", "predicted_age")
+INTERVAL_COLUMNS = ("age_low", "age_high")
 CHAMPION_COLUMN, BEST_COLUMN = "champion_age", "best_version_age"
 _ANSWERS = (CHAMPION_COLUMN, BEST_COLUMN)
 
@@ -34,6 +36,8 @@ class Row(NamedTuple):
     attributes: tuple[str, ...]
     champion_age: float | None = None
     best_version_age: float | None = None
+    age_low: float | None = None
+    age_high: float | None = None
 
     @property
     def error(self) -> float:
@@ -51,6 +55,8 @@ class PredictionColumns:
         champion_age: float64[n], years, likewise; None where there was no champion.
         best_version_age: float64[n], years, likewise.
         images: uint64[n], which photograph it is (see `age.serving.training_images`); None where nobody asked.
+        age_low: float64[n], lower ends of the intervals, years; None where the model gives none.
+        age_high: float64[n], upper ends.
     """
 
     real_age: npt.NDArray[np.float64]
@@ -59,13 +65,17 @@ class PredictionColumns:
     champion_age: npt.NDArray[np.float64] | None = None
     best_version_age: npt.NDArray[np.float64] | None = None
     images: npt.NDArray[np.uint64] | None = None
+    age_low: npt.NDArray[np.float64] | None = None
+    age_high: npt.NDArray[np.float64] | None = None
 
 
-def header(attributes: Sequence[str], with_champion: bool = False, with_best: bool = False) -> str:
+def header(
+    attributes: Sequence[str], with_champion: bool = False, with_best: bool = False, with_intervals: bool = False
+) -> str:
     """Returns the first line. An attribute column with the name of one of ours gets a `_` behind it."""
-    names = list(COLUMNS)
+    names = [*COLUMNS, *(INTERVAL_COLUMNS if with_intervals else ())]
     for name in attributes:
-        while name in names or name in _ANSWERS:
+        while name in names or name in (*INTERVAL_COLUMNS, *_ANSWERS):
             name += "_"
         names.append(name)
     return line([*names, *_ANSWERS[: with_champion + with_best]])
@@ -95,11 +105,17 @@ def rows(path: str) -> Iterator[Row]:
         reader = csv.reader(text)
         names = next(reader, [])
         others = sum(name in _ANSWERS for name in names[-len(_ANSWERS) :])
+        interval = slice(len(COLUMNS), len(COLUMNS) + len(INTERVAL_COLUMNS))
+        with_intervals = tuple(names[interval]) == INTERVAL_COLUMNS
         for fields in reader:
             answers = [float(fields.pop(len(names) - others)) for _ in range(others)]
+            low, high = map(float, fields[interval]) if with_intervals else (None, None)
+            if with_intervals:
+                del fields[interval]
             fields = [spreadsheet_cells.original(field) for field in fields]
             file_name, sha256, real_age, predicted_age, *attributes = fields
-            yield Row(file_name, sha256, float(real_age), float(predicted_age), tuple(attributes), *answers)
+            row = Row(file_name, sha256, float(real_age), float(predicted_age), tuple(attributes), *answers)
+            yield row._replace(age_low=low, age_high=high) if with_intervals else row
 
 
 def read(path: str, attributes: Sequence[str]) -> PredictionColumns:
@@ -110,6 +126,7 @@ def read(path: str, attributes: Sequence[str]) -> PredictionColumns:
         attributes: the attribute columns of the data, in their order. Columns are told by their place.
     """
     real, predicted, champion, best = array.array("d"), array.array("d"), array.array("d"), array.array("d")
+    low, high = array.array("d"), array.array("d")
     images = array.array("Q")
     codes = [array.array("i") for _ in attributes]
     values: list[dict[str, int]] = [{} for _ in attributes]
@@ -121,6 +138,9 @@ def read(path: str, attributes: Sequence[str]) -> PredictionColumns:
         if row.best_version_age is not None:
             best.append(row.best_version_age)
         images.append(training_images.prefix(row.sha256))
+        if row.age_low is not None and row.age_high is not None:
+            low.append(row.age_low)
+            high.append(row.age_high)
         for place, value in enumerate(row.attributes):
             codes[place].append(values[place].setdefault(value, len(values[place])))
     return PredictionColumns(
@@ -132,4 +152,6 @@ def read(path: str, attributes: Sequence[str]) -> PredictionColumns:
         champion_age=np.frombuffer(champion, dtype=np.float64) if champion else None,
         best_version_age=np.frombuffer(best, dtype=np.float64) if best else None,
         images=np.frombuffer(images, dtype=np.uint64),
+        age_low=np.frombuffer(low, dtype=np.float64) if low else None,
+        age_high=np.frombuffer(high, dtype=np.float64) if high else None,
     )

@@ -37,6 +37,7 @@ class Destination:
         parts: number of parts.
         with_champion: whether a champion predicts too.
         best_model: directory of one more SavedModel that does; None for none.
+        with_intervals: whether the candidate answers with an interval beside the age.
     """
 
     directory: str
@@ -44,6 +45,7 @@ class Destination:
     parts: int
     with_champion: bool = False
     best_model: str | None = None
+    with_intervals: bool = False
 
     def part_path(self, part: int) -> str:
         return storage.join(self.directory, f"{predictions_file.PREDICTIONS_FILE}.{part:05d}-of-{self.parts:05d}")
@@ -61,7 +63,12 @@ def destination() -> Destination | None:
 
 @contextlib.contextmanager
 def writing_predictions(
-    directory: str, attributes: list[str], pictures: int, with_champion: bool = False, best_model: str | None = None
+    directory: str,
+    attributes: list[str],
+    pictures: int,
+    with_champion: bool = False,
+    best_model: str | None = None,
+    with_intervals: bool = False,
 ) -> Iterator[None]:
     """Has the evaluation that runs inside write `predictions.csv` into `directory`.
 
@@ -72,8 +79,10 @@ def writing_predictions(
             parts is its share of the photographs.
         with_champion: whether a champion predicts too; its answers are the next column.
         best_model: directory of one more SavedModel that does, where workers find it; its answers are the last column.
+        with_intervals: whether the candidate answers with an interval beside the age.
     """
-    chosen = Destination(directory, tuple(attributes), max(1, -(-pictures // _ROWS_PER_PART)), with_champion, best_model)
+    parts_needed = max(1, -(-pictures // _ROWS_PER_PART))
+    chosen = Destination(directory, tuple(attributes), parts_needed, with_champion, best_model, with_intervals)
     storage.make_directory(directory)
     token = _destination.set(chosen)
     try:
@@ -82,7 +91,9 @@ def writing_predictions(
         _destination.reset(token)
     parts = [path for path in map(chosen.part_path, range(chosen.parts)) if storage.exists(path)]
     whole = os.path.join(directory, predictions_file.PREDICTIONS_FILE)
-    storage.concatenate(predictions_file.header(attributes, with_champion, best_model is not None), parts, whole)
+    storage.concatenate(
+        predictions_file.header(attributes, with_champion, best_model is not None, with_intervals), parts, whole
+    )
     for path in parts:
         storage.remove_file(path)
 
@@ -94,9 +105,11 @@ def _texts(values: npt.ArrayLike | None, count: int) -> list[str]:
     return [value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value) for value in flat]
 
 
-def _ages(predictions: npt.NDArray[np.float32] | dict[str, npt.NDArray[np.float32]], model: str) -> npt.NDArray[np.float32]:
-    """Returns the ages that a model predicted, or the only one did."""
-    for key in (model, features.AGE):
+def _answers(
+    predictions: npt.NDArray[np.float32] | dict[str, npt.NDArray[np.float32]], model: str, output: str = features.AGE
+) -> npt.NDArray[np.float32]:
+    """Returns what a model answered, or the only one did."""
+    for key in (model, output):
         if isinstance(predictions, dict) and key in predictions:
             predictions = predictions[key]
     return np.asarray(predictions).reshape(-1)
@@ -105,7 +118,7 @@ def _ages(predictions: npt.NDArray[np.float32] | dict[str, npt.NDArray[np.float3
 def _rows_by_part(extracts: types.Extracts, to: Destination) -> Iterator[tuple[int, tuple[str, str]]]:
     """Yields `(part, (hash, line))` for each photograph of a batch of extracts."""
     named = extracts[constants.FEATURES_KEY]
-    predicted = _ages(extracts[constants.PREDICTIONS_KEY], CANDIDATE)
+    predicted = _answers(extracts[constants.PREDICTIONS_KEY], CANDIDATE)
     count = len(predicted)
     hashes = _texts(named[features.IMAGE_SHA256], count)
     columns = [
@@ -113,10 +126,14 @@ def _rows_by_part(extracts: types.Extracts, to: Destination) -> Iterator[tuple[i
         hashes,
         [predictions_file.number(age) for age in np.asarray(named[features.AGE]).reshape(-1)],
         [predictions_file.number(age) for age in predicted],
+        *(
+            [predictions_file.number(age) for age in _answers(extracts[constants.PREDICTIONS_KEY], CANDIDATE, end)]
+            for end in (predictions_file.INTERVAL_COLUMNS if to.with_intervals else ())
+        ),
         *(_texts(named.get(name), count) for name in to.attributes),
     ]
     if to.with_champion:
-        columns.append([predictions_file.number(age) for age in _ages(extracts[constants.PREDICTIONS_KEY], BASELINE)])
+        columns.append([predictions_file.number(age) for age in _answers(extracts[constants.PREDICTIONS_KEY], BASELINE)])
     if to.best_model is not None:
         columns.append([predictions_file.number(age) for age in extracts[_BEST_KEY]])
     for sha256, *fields in zip(hashes, *columns, strict=True):

@@ -14,6 +14,8 @@ class EvaluatorSettings(pydantic.BaseModel):
         max_mae: largest mean absolute error on the test split, years.
         min_examples: fewest examples that the test split must have for the error to mean anything.
         max_regression: by how many years the MAE may be worse than that of the model being served.
+        min_coverage: least share of the real ages in the test split that the model's intervals must hold, 0 to 1; null asks for
+            none. A model without intervals does not meet it.
         slice_attributes: attribute columns to slice by; null takes every column.
         max_slice_values: an attribute with more different values than this is not sliced by (it is said in the log).
         min_slice_examples: a slice with fewer examples is small: the evidence for it is not enough, and `max_slice_mae` does not
@@ -29,6 +31,7 @@ class EvaluatorSettings(pydantic.BaseModel):
     max_mae: float = pydantic.Field(8.0, gt=0)
     min_examples: int = pydantic.Field(100, ge=1)
     max_regression: float = pydantic.Field(0.25, ge=0)
+    min_coverage: float | None = pydantic.Field(None, gt=0, lt=1)
     slice_attributes: list[str] | None = None
     max_slice_values: int = pydantic.Field(30, ge=1)
     min_slice_examples: int = pydantic.Field(30, ge=1)

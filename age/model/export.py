@@ -2,16 +2,19 @@
 
 import json
 import os
+from collections.abc import Callable
 
 import keras
 import tensorflow as tf
 
 from age import bill_of_materials, image_decoding, storage
+from age.model import age_distribution
+from age.model.prediction_intervals import Intervals
 from age.serving import warmup_requests
 from age.serving.model_digest import EXTRA_ASSETS, PROVENANCE_FILE
 from schemas import features
 
-AGE_OUTPUT = "age"
+AGE_OUTPUT, LOW_OUTPUT, HIGH_OUTPUT = "age", "age_low", "age_high"
 SERVING_IMAGES = "serving_default"
 SERVING_EXAMPLES = "serving_examples"
 
@@ -25,60 +28,99 @@ class AgeServing(tf.Module):
     32 images at a time, so that a request of any size needs bounded memory.
 
     Args:
-        network: images `[n, s, s, 3]` (0 to 255) to ages `[n, 1]`.
+        network: images `[n, s, s, 3]` (0 to 255) to ages `[n, 1]`, or with intervals to logits over years `[n, 121]`.
         image_size: side `s`, pixels.
         mirror_averaging: answer with the mean for the image and its mirror image.
+        intervals: answer with an interval too; None for the age alone.
     """
 
-    def __init__(self, network: keras.Model, image_size: int, mirror_averaging: bool):
+    def __init__(self, network: keras.Model, image_size: int, mirror_averaging: bool, intervals: Intervals | None = None):
         super().__init__(name="age_serving")
         self._network = network
+        self._intervals = intervals
+        self._outputs = (AGE_OUTPUT, LOW_OUTPUT, HIGH_OUTPUT) if intervals else (AGE_OUTPUT,)
         self._mirror_averaging = mirror_averaging
         self._variables = network.variables
         self._image_size = image_size
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="image_bytes")])
     def serve_images(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
-        return {AGE_OUTPUT: self._ages(image_bytes)}
+        return self._answers(image_bytes)
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="examples")])
     def serve_examples(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
         wanted = {features.IMAGE_ENCODED: tf.io.FixedLenFeature([], tf.string)}
-        return {AGE_OUTPUT: self._ages(tf.io.parse_example(examples, wanted)[features.IMAGE_ENCODED])}
+        return self._answers(tf.io.parse_example(examples, wanted)[features.IMAGE_ENCODED])
 
-    def _ages(self, encoded: tf.Tensor) -> tf.Tensor:
-        count = tf.shape(encoded)[0]
-        ages = tf.TensorArray(tf.float32, size=0, dynamic_size=True, infer_shape=False, element_shape=[None])
+    def _answers(self, encoded: tf.Tensor) -> dict[str, tf.Tensor]:
+        columns = tf.unstack(self._rows(encoded), num=len(self._outputs), axis=1)
+        return dict(zip(self._outputs, columns))
+
+    def _rows(self, encoded: tf.Tensor) -> tf.Tensor:
+        """Returns what is answered for each image, float32 `[n, outputs]`, years."""
+        count, width = tf.shape(encoded)[0], len(self._outputs)
+        rows = tf.TensorArray(tf.float32, size=0, dynamic_size=True, infer_shape=False, element_shape=[None, width])
         number = tf.constant(0)
         while number * _CHUNK < count:
             images, readable = image_decoding.decode_batch(encoded[number * _CHUNK : (number + 1) * _CHUNK], self._image_size)
-            predicted = self._predicted(tf.cast(images, tf.float32))
-            ages = ages.write(number, tf.where(readable, predicted, float("nan")))
+            answered = self._answered(tf.cast(images, tf.float32))
+            rows = rows.write(number, tf.where(readable[:, None], answered, float("nan")))
             number += 1
-        return tf.reshape(tf.cond(count > 0, ages.concat, lambda: tf.zeros([0])), [-1])
+        return tf.reshape(tf.cond(count > 0, rows.concat, lambda: tf.zeros([0, width])), [-1, width])
 
-    def _predicted(self, images: tf.Tensor) -> tf.Tensor:
-        predicted = tf.reshape(self._network(images, training=False), [-1])
-        if self._mirror_averaging:
-            mirrored = self._network(images[:, :, ::-1, :], training=False)
-            predicted = 0.5 * (predicted + tf.reshape(mirrored, [-1]))
-        return predicted
+    def _answered(self, images: tf.Tensor) -> tf.Tensor:
+        if self._intervals is None:
+            return mirror_averaged(lambda seen: self._network(seen, training=False), images, self._mirror_averaging)
+        probabilities = distributions(self._network, images, self._mirror_averaging)
+        low, high = self._intervals.ends(probabilities)
+        return tf.stack([tf.reduce_sum(probabilities * age_distribution.years(), axis=-1), low, high], axis=1)
+
+
+def mirror_averaged(network: Callable[[tf.Tensor], tf.Tensor], images: tf.Tensor, averaged: bool) -> tf.Tensor:
+    """Returns what a network gives for images, or the mean of that and what it gives for their mirror images.
+
+    Args:
+        network: images `[n, s, s, 3]` to `[n, k]`.
+        images: 0 to 255.
+        averaged: whether it shall be the mean.
+    """
+    given = network(images)
+    return 0.5 * (given + network(images[:, :, ::-1, :])) if averaged else given
+
+
+def distributions(network: keras.Model, images: tf.Tensor, mirror_averaging: bool) -> tf.Tensor:
+    """Returns the probability of each year, float32 `[n, 121]`, as the exported model has it.
+
+    Args:
+        network: images to logits over years.
+        images: `[n, s, s, 3]`, 0 to 255.
+        mirror_averaging: the mean for the image and its mirror image.
+    """
+    return mirror_averaged(
+        lambda seen: tf.nn.softmax(tf.cast(network(seen, training=False), tf.float32)), images, mirror_averaging
+    )
 
 
 def export(
-    network: keras.Model, image_size: int, mirror_averaging: bool, directory: str, provenance: dict[str, object]
+    network: keras.Model,
+    image_size: int,
+    mirror_averaging: bool,
+    directory: str,
+    provenance: dict[str, object],
+    intervals: Intervals | None = None,
 ) -> None:
     """Writes the SavedModel with its two signatures, and beside it requests for a server to warm up with, and what it was made with.
 
     Args:
-        network: images to ages.
+        network: images to ages, or with intervals to logits over years.
         image_size: side of the network's input, pixels.
         mirror_averaging: answer with the mean for a photograph and its mirror image.
         directory: where to write; created.
         provenance: what the model was made from, written to `assets.extra/provenance.json`; the packages of this process's
             environment go to `assets.extra/sbom.cdx.json`.
+        intervals: the model answers with `age_low` and `age_high` too; None for the age alone.
     """
-    module = AgeServing(network, image_size, mirror_averaging)
+    module = AgeServing(network, image_size, mirror_averaging, intervals)
     tf.saved_model.save(
         module,
         directory,

@@ -61,6 +61,8 @@ class TrainerSettings(pydantic.BaseModel):
         expectation_weight: for `label_distribution`: weight of the expectation's absolute error beside the cross-entropy.
         mean_weight: for `mean_variance`: weight of the expectation's squared error.
         variance_weight: for `mean_variance`: weight of the variance.
+        interval_coverage: for the losses with a distribution: share of real ages that the intervals shall hold with which the model
+            answers beside the age.
         label_density_strength: how much more rare ages count: the weight of a photograph is one over the smoothed density of its
             age to this power.
         optimizer: Adam, or Adam with decoupled weight decay.
@@ -102,6 +104,7 @@ class TrainerSettings(pydantic.BaseModel):
     expectation_weight: float = pydantic.Field(0.3, ge=0)
     mean_weight: float = pydantic.Field(0.2, ge=0)
     variance_weight: float = pydantic.Field(0.05, ge=0)
+    interval_coverage: float = pydantic.Field(0.9, gt=0, lt=1)
     label_density_strength: float = pydantic.Field(0.0, ge=0, le=1)
     optimizer: Literal["adam", "adamw"] = "adamw"
     learning_rate: float = pydantic.Field(1e-3, gt=0, le=1)

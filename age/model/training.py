@@ -23,6 +23,7 @@ from age.model import (
     objective,
     optimizer,
     precision,
+    prediction_intervals,
     resumption,
 )
 from age.model.augmentation import augmenter
@@ -234,6 +235,29 @@ def train(
     )
 
 
+def calibrated_intervals(
+    net: network.AgeNetwork, settings: TrainerSettings, validation: example_reading.Split
+) -> prediction_intervals.Intervals | None:
+    """Returns the intervals that a trained network answers with; None where it does not learn a distribution.
+
+    Args:
+        net: trained.
+        settings: the same as it was built from.
+        validation: the photographs that they are calibrated on, which the network did not learn from.
+    """
+    if settings.loss not in objective.DISTRIBUTIONS:
+        return None
+    ask = tf.function(
+        lambda images: export.distributions(net.trained, images, settings.mirror_averaging), reduce_retracing=True
+    )
+    probabilities, ages, total = [], [], len(validation.labels)
+    for images, real in validation.streamed_batches(settings.image_size, settings.batch_size):
+        probabilities.append(ask(images).numpy())
+        ages.append(real.numpy())
+        progress.report("Calibrating the intervals", done=sum(map(len, ages)), total=total, unit="images")
+    return prediction_intervals.calibrated(np.concatenate(probabilities), np.concatenate(ages), settings.interval_coverage)
+
+
 def run_fn(fn_args: FnArgs) -> None:
     """Trains the age network and exports it.
 
@@ -257,10 +281,17 @@ def run_fn(fn_args: FnArgs) -> None:
         checkpoint = checkpoint_file.CheckpointFile(inputs.checkpoint_dir, key)
     record = train(net, inputs.settings, training, validation, inputs.feature_cache_dir, fn_args.model_run_dir, checkpoint)
 
-    progress.report("Exporting the model")
     settings = inputs.settings
-    made_from = {**inputs.provenance, "precision": record.precision, "environment": here.model_dump()}
-    export.export(net.whole, settings.image_size, settings.mirror_averaging, fn_args.serving_model_dir, made_from)
+    intervals = calibrated_intervals(net, settings, validation)
+    progress.report("Exporting the model")
+    export.export(
+        net.trained if intervals else net.whole,
+        settings.image_size,
+        settings.mirror_averaging,
+        fn_args.serving_model_dir,
+        {**inputs.provenance, "precision": record.precision, "environment": here.model_dump()},
+        intervals,
+    )
     training_images.write(fn_args.serving_model_dir, [training.labels.sha256, validation.labels.sha256])
     storage.make_directory(fn_args.model_run_dir)
     whole = record.model_copy(update={"seconds": time.monotonic() - started, "environment": here})

@@ -46,6 +46,7 @@ def _verdict(run: RunDescription, **found: Any) -> Verdict:
             "thresholds": run.thresholds,
             "metrics": None,
             "constant_baseline": None,
+            "intervals": None,
             "champion": None,
             "best_version": None,
             "canary": None,
@@ -150,6 +151,8 @@ def of_model(
     predictions_path = storage.join(evaluation, predictions_file.PREDICTIONS_FILE)
     predictions = predictions_file.read(predictions_path, attributes)
     errors = predictions.predicted_age - predictions.real_age
+    promised = ((run.configuration or {}).get("trainer") or {}).get("interval_coverage")
+    intervals = result.intervals.model_copy(update={"promised": promised}) if result.intervals else None
     metrics = result.metrics.model_copy(update={"mae_interval": prediction_errors.mae_interval(errors)})
     blessed = result.validation_ok and (canary is None or canary.passed)
     return _verdict(
@@ -159,6 +162,7 @@ def of_model(
         reasons=[*result.reasons, *(canary.reasons if canary else [])],
         metrics=metrics,
         constant_baseline=prediction_errors.constant_baseline(predictions, data.ages[features.TRAIN].median),
+        intervals=intervals,
         champion=_champion(champion_version, result),
         best_version=result.best_version,
         canary=canary,

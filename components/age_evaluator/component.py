@@ -112,7 +112,14 @@ class AgeEvaluator(base_beam_component.BaseBeamComponent):
                 min_examples=settings.min_examples,
                 max_regression=settings.max_regression,
                 slicing=settings.model_dump_json(
-                    include={"slice_attributes", "max_slice_values", "min_slice_examples", "max_slice_mae", "slice_ceilings"}
+                    include={
+                        "min_coverage",
+                        "slice_attributes",
+                        "max_slice_values",
+                        "min_slice_examples",
+                        "max_slice_mae",
+                        "slice_ceilings",
+                    }
                 ),
                 evaluation=channel.Channel(type=standard_artifacts.ModelEvaluation),
                 blessing=channel.Channel(type=standard_artifacts.ModelBlessing),

@@ -20,6 +20,7 @@ from age.evaluation import (
     evaluation_result,
     evidence,
     extractors,
+    interval_coverage,
     judged_slices_file,
     measured_photographs,
     paired_comparison,
@@ -29,7 +30,7 @@ from age.evaluation import (
 )
 from age.evaluation.full_precision import full_precision
 from age.evaluation.settings import EvaluatorSettings
-from age.serving import canary, model_digest, training_images
+from age.serving import canary, model_digest, model_outputs, training_images
 from components import run_parameters, statistics
 from schemas import features
 from schemas.bad_input import BadInput
@@ -143,6 +144,8 @@ class Executor(tfx_evaluator.Executor):
         by_split = statistics.by_split(input_dict["statistics"])
         config = evaluation_config.make(settings, attributes, by_split[features.TEST])
         evaluation = artifact_utils.get_single_uri(output_dict["evaluation"])
+        candidate = path_utils.serving_model_dir(artifact_utils.get_single_uri(input_dict["model"]))
+        with_intervals = set(predictions_file.INTERVAL_COLUMNS) <= model_outputs.names(candidate, evaluation_config.SIGNATURE)
         pictures = sum(dataset.num_examples for split in by_split.values() for dataset in split.datasets)
         serving_dir = exec_properties["serving_dir"]
         versions = {name: exec_properties[f"{name}_version"] for name in (CHAMPION, BEST)}
@@ -159,7 +162,12 @@ class Executor(tfx_evaluator.Executor):
             best = path_utils.serving_model_dir(models[BEST].uri) if models[BEST] else None
             copies.enter_context(
                 predictions_writer.writing_predictions(
-                    evaluation, attributes, pictures, with_champion=bool(models[CHAMPION]), best_model=best
+                    evaluation,
+                    attributes,
+                    pictures,
+                    with_champion=bool(models[CHAMPION]),
+                    best_model=best,
+                    with_intervals=with_intervals,
                 )
             )
             super().Do(
@@ -176,14 +184,16 @@ class Executor(tfx_evaluator.Executor):
         measured_photographs.keep(examples.uri, evaluation, canary.PHOTOGRAPHS)
         blessing = artifact_utils.get_single_instance(output_dict["blessing"])
         predictions = predictions_file.read(os.path.join(evaluation, predictions_file.PREDICTIONS_FILE), attributes)
-        worse = _compare(
-            evaluation, predictions, evaluation_config.attributes_sliced_by(config), settings, versions, learnt_from
-        )
+        sliced_by = evaluation_config.attributes_sliced_by(config)
+        intervals = interval_coverage.measure(predictions, sliced_by)
+        too_few_held = interval_coverage.refusals(intervals, settings)
+        interval_coverage.write(evaluation, intervals, too_few_held)
+        worse = _compare(evaluation, predictions, sliced_by, settings, versions, learnt_from)
         measured = evaluation_result.read(evaluation)
         slices = evidence.judged(measured.slices, prediction_errors.SliceErrors(predictions), settings)
         refusals = evidence.refusals(slices, settings)
         judged_slices_file.write(evaluation, slices, refusals)
-        if refusals or worse:
+        if refusals or too_few_held or worse:
             _withdraw(blessing)
         _forget_the_copy(blessing)
         metrics = artifact_utils.get_single_instance(output_dict["metrics"])

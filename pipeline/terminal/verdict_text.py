@@ -6,7 +6,7 @@ from age import storage
 from age.reporting import for_whom
 from age.serving import model_digest
 from age.untrusted_text import harmless
-from schemas.verdict import AWAITING_APPROVAL, EVALUATE, EXPLORE, PENDING, Canary, Difference, Metrics, Verdict
+from schemas.verdict import AWAITING_APPROVAL, EVALUATE, EXPLORE, PENDING, Canary, Difference, Intervals, Metrics, Verdict
 
 
 def years(value: float | None) -> str:
@@ -69,6 +69,13 @@ def _difference_rows(difference: Difference | None, margin: float | None) -> lis
     return said
 
 
+def _intervals_text(intervals: Intervals) -> str:
+    whole, promised = intervals.whole, intervals.promised
+    held = "no number" if whole.coverage is None else f"{100 * whole.coverage:.1f} %"
+    made_for = "" if promised is None else f" ({100 * promised:g} % promised)"
+    return f"hold {held} of the real ages{made_for}; mean width {years(whole.mean_width)} years"
+
+
 def _metric_rows(verdict: Verdict) -> list[tuple[str, str]]:
     metrics, champion, allowed = verdict.metrics, verdict.champion, verdict.thresholds.max_mae
     if metrics is None:
@@ -83,6 +90,8 @@ def _metric_rows(verdict: Verdict) -> list[tuple[str, str]]:
     if metrics.mae_interval:
         rows.append(("", f"{interval(metrics)} years with {100 * metrics.mae_interval.confidence:g} % confidence"))
     rows.append(("bias", f"{years(metrics.bias)} years; {100 * (metrics.within_5_years or 0):.0f} % within 5 years"))
+    if verdict.intervals:
+        rows.append(("intervals", _intervals_text(verdict.intervals)))
     if verdict.constant_baseline:
         constant = verdict.constant_baseline
         rows.append(("baseline", f"{constant.answer} age: MAE {years(constant.mae)} years, had it always answered with that"))

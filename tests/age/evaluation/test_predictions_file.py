@@ -80,6 +80,32 @@ def test_the_best_versions_answers_come_behind_the_champions(tmp_path):
     assert found.images.tolist() == [2**60]
 
 
+def test_intervals_stand_beside_the_predicted_age_whatever_attributes_are_called(tmp_path):
+    attributes = ["age_low", "gender"]
+    lines = [
+        ("a.jpg", "0f", "30", "31.5", "25", "36.5", "x", "f", "29"),
+        ("b.jpg", "1f", "30", "nan", "nan", "nan", "y", "m", "29"),
+    ]
+    path = tmp_path / "predictions.csv"
+    head = predictions_file.header(attributes, with_champion=True, with_intervals=True)
+    path.write_text(head + "".join(map(predictions_file.line, lines)), newline="")
+
+    found = predictions_file.read(str(path), attributes)
+
+    assert head.strip().split(",")[3:] == ["predicted_age", "age_low", "age_high", "age_low_", "gender", "champion_age"]
+    np.testing.assert_equal(found.age_low, np.array([25, np.nan]))
+    np.testing.assert_equal(found.age_high, np.array([36.5, np.nan]))
+    assert found.attributes["age_low"][0] == ["x", "y"] and list(found.champion_age) == [29, 29]
+
+
+def test_attributes_called_like_the_ends_of_an_interval_are_none(tmp_path):
+    path = write(tmp_path / "predictions.csv", ["age_low", "age_high"], [("a.jpg", "0f", "30", "31.5", "1", "2")])
+
+    found = predictions_file.read(path, ["age_low", "age_high"])
+
+    assert found.age_low is None and found.attributes["age_high"][0] == ["2"]
+
+
 def test_without_a_champion_there_is_no_such_column(tmp_path):
     path = write(tmp_path / "predictions.csv", ["champion_age"], [("a.jpg", "0f", "30", "31.5", "x")])
 

@@ -94,6 +94,24 @@ def test_one_more_model_is_asked_for_each_serialized_example(tmp_path):
     assert len(table) == 100 and (table["best_version_age"] == 2 * table["real_age"]).all()
 
 
+def test_intervals_are_written_beside_the_age_and_come_from_the_candidate(tmp_path):
+    def answered(numbers):
+        batch = extracts(numbers, with_baseline=True)
+        age = batch["predictions"]["candidate"]
+        batch["predictions"]["candidate"] = {"age": age, "age_low": age - 5, "age_high": age + 7}
+        return batch
+
+    with predictions_writer.writing_predictions(str(tmp_path), ["gender"], 100, with_champion=True, with_intervals=True):
+        destination = predictions_writer.destination()
+        with beam.Pipeline(options=PipelineOptions(["--runner=DirectRunner"])) as pipeline:
+            _ = pipeline | beam.Create([answered(range(100))]) | predictions_writer.WritePredictions(destination)
+    table = pd.read_csv(tmp_path / "predictions.csv", keep_default_na=False)
+
+    assert list(table.columns)[3:] == ["predicted_age", "age_low", "age_high", "gender", "champion_age"]
+    assert (table["age_low"] == table["real_age"] - 4.5).all() and (table["age_high"] == table["real_age"] + 7.5).all()
+    assert (table["champion_age"] == table["real_age"] - 89.5).all()
+
+
 def test_outside_of_an_evaluation_there_is_no_destination(tmp_path):
     assert predictions_writer.destination() is None
     with pytest.raises(RuntimeError), predictions_writer.writing_predictions(str(tmp_path), [], 1):

@@ -10,6 +10,7 @@ from tfx.components.trainer.fn_args_utils import FnArgs
 from age import progress
 from age.model import training
 from age.model.settings import TrainerInputs, TrainerSettings
+from age.serving import model_outputs
 from schemas.failures import TrainingDiverged
 
 SETTINGS = {
@@ -169,6 +170,17 @@ def test_a_distribution_over_years_is_exported_as_ages_that_a_mirror_does_not_ch
     both = [tf.io.encode_png(pixels), tf.io.encode_png(pixels[:, ::-1])]
     one, other = module.signatures["serving_default"](tf.stack(both))["age"].numpy()
     assert one == pytest.approx(other, abs=1e-3)
+
+    answers = module.signatures["serving_default"](tf.constant([b"no image", both[0].numpy(), *[both[1].numpy()] * 40]))
+    names = ("age_low", "age", "age_high")
+    low, age, high = (answers[name].numpy() for name in names)
+    assert set(answers) == set(names) == model_outputs.names(str(tmp_path / "model"))
+    assert np.isnan([low[0], age[0], high[0]]).all() and len(low) == 42
+    assert (low[1:] <= age[1:]).all() and (age[1:] <= high[1:]).all()
+    records = [record.numpy() for record in tf.data.TFRecordDataset(tf.io.gfile.glob(validation_files[0]))]
+    seen = module.signatures["serving_examples"](tf.constant(records))
+    real = [tf.train.Example.FromString(one).features.feature["age"].float_list.value[0] for one in records]
+    assert ((seen["age_low"].numpy() <= real) & (real <= seen["age_high"].numpy())).mean() >= 0.9
 
 
 def test_divergence_is_said_in_a_sentence():

@@ -88,6 +88,20 @@ def test_card_says_what_the_model_was_trained_with_and_what_of_it_differs_where_
     assert "another process" not in model_card.render(Verdict.from_content(alike))
 
 
+def test_card_says_how_far_intervals_can_be_trusted(generated, tmp_path):
+    verdict = pushed(generated, tmp_path)
+    whole = {"coverage": 0.912, "mean_width": 17.25, "example_count": 100}
+    without = pathlib.Path(model_card.write(Verdict.from_content(verdict))).read_text(encoding="utf-8")
+    (tmp_path / "model" / "assets.extra" / "model_card.md").unlink()
+    verdict["intervals"] = {"promised": 0.9, "whole": whole, "slices": [{**whole, "feature": "name", "value": "Anna Meier"}]}
+
+    text = pathlib.Path(model_card.write(Verdict.from_content(verdict))).read_text(encoding="utf-8")
+
+    assert "The intervals hold 91.2 % of the real ages (90 % promised), at a mean width of 17.25 years." in text
+    assert "`age_low` and `age_high`" in text and "Anna" not in text
+    assert "age_low" not in without and "intervals hold" not in without
+
+
 def test_card_says_nothing_about_single_people(generated, tmp_path):
     verdict = pushed(generated, tmp_path)
     verdict["slices"].append({**verdict["slices"][0], "feature": "name", "value": "Anna Meier", "small": True})

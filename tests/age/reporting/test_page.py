@@ -379,6 +379,20 @@ def test_slices_are_drawn_on_one_scale_with_their_counts_and_small_ones_hollow(g
         assert f"n = {entry['example_count']}" + (", small" if entry["small"] else "") in texts
 
 
+def test_intervals_are_shown_in_the_whole_and_by_slice(generated, written, reader):
+    verdict = generated.with_changes()
+    whole = {"coverage": 0.912, "mean_width": 17.25, "example_count": 100}
+    decade = {"coverage": 0.5, "mean_width": None, "example_count": 4, "feature": "age_decade", "value": "80-89"}
+    verdict["intervals"] = {"promised": 0.9, "whole": whole, "slices": [decade]}
+    verdict["thresholds"]["min_coverage"] = 0.87
+
+    text = " ".join(written(verdict).read_text(encoding="utf-8").split())
+
+    assert "should hold the real age of 90 % of people at every age. On the test photographs it holds 91.2 %" in text
+    assert "is 17.25 years wide on average. At least 87.0 % is asked for." in text
+    assert 'age 80-89</th><td class="number">4</td><td class="number">50.0 %</td>' in text
+
+
 def test_slices_that_are_all_small_are_not_said_to_be_well(generated, written, reader):
     small = [{**entry, "small": True, "mae_interval": None} for entry in generated.verdict["slices"]]
 
