@@ -20,8 +20,8 @@ import numpy.typing as npt
 
 from age.model import age_distribution
 
-_BANDWIDTH = 6.0
-_FEWEST = 60
+_BANDWIDTH = 8.0
+_FEWEST = 100
 _WIDEST = 60.0
 
 
@@ -74,6 +74,20 @@ def _neighbours(ages: npt.NDArray[np.float64], age: float) -> npt.NDArray[np.flo
         bandwidth *= 1.2
 
 
+def _usual(ages: npt.NDArray[np.float64], off: npt.NDArray[np.float64], age: float) -> tuple[float, float]:
+    """Returns mean and standard deviation of how far predictions are off at an age, by local linear regression.
+
+    A line through the neighbours rather than their mean: at the oldest ages all neighbours are younger.
+    """
+    weights = _neighbours(ages, age)
+    from_centre = ages - weights @ ages
+    mean = weights @ off
+    spread = weights @ from_centre**2
+    slope = weights @ (from_centre * (off - mean)) / spread if spread > 0 else 0.0
+    left = off - mean - slope * from_centre
+    return float(mean + slope * (age - weights @ ages)), math.sqrt(max(float(weights @ left**2), 1e-6))
+
+
 def calibrated(
     probabilities: npt.NDArray[np.floating[Any]], ages: npt.NDArray[np.floating[Any]], coverage: float
 ) -> Intervals:
@@ -91,9 +105,7 @@ def calibrated(
     real = np.asarray(ages, np.float64)
     off = (real - mean) / spread
     years = age_distribution.years().astype(np.float64)
-    weights = np.stack([_neighbours(real, year) for year in years])
-    centre = weights @ off
-    scale = np.sqrt(np.maximum(weights @ off**2 - centre**2, 1e-6))
+    centre, scale = np.array([_usual(real, off, year) for year in years]).T
     scores = np.sort(np.abs(off - np.interp(real, years, centre)) / np.interp(real, years, scale))
     rank = math.ceil((len(scores) + 1) * coverage)
     threshold = scores[rank - 1] if rank <= len(scores) else np.inf
