@@ -1,11 +1,8 @@
 """The file from which an interrupted training goes on: everything that it needs, as it was after its last epoch."""
 
 import dataclasses
-import functools
 import hashlib
-import importlib.metadata
 import json
-import pathlib
 import zipfile
 from typing import Any
 
@@ -14,7 +11,7 @@ import numpy.typing as npt
 import tensorflow as tf
 from absl import logging
 
-from age import image_decoding, storage
+from age import code_digest, storage
 from age.model.example_reading import Split
 from age.model.network import AgeNetwork
 from age.model.settings import TrainerSettings
@@ -23,7 +20,7 @@ _SUFFIX = ".npz"
 _DAMAGED = ".damaged"
 _UNFINISHED = ".unfinished"
 _KEPT = 3
-_LIBRARIES = ("tensorflow", "keras", "numpy")
+_CODE = ("age.model.training",)
 _STATE = "state"
 
 
@@ -55,17 +52,6 @@ class Checkpoint:
 _SCALARS = tuple(field.name for field in dataclasses.fields(Checkpoint) if field.name not in ("variables", "best_weights"))
 
 
-@functools.cache
-def _code_digest() -> str:
-    """Returns a hash over the code that a training depends on, and the versions of the libraries that do the work."""
-    digest = hashlib.sha256()
-    for path in [*sorted(pathlib.Path(__file__).parent.glob("*.py")), pathlib.Path(image_decoding.__file__)]:
-        digest.update(path.name.encode() + b"\0" + path.read_bytes())
-    for library in _LIBRARIES:
-        digest.update(f"{library} {importlib.metadata.version(library)}\n".encode())
-    return digest.hexdigest()
-
-
 def key(net: AgeNetwork, settings: TrainerSettings, training: Split, validation: Split) -> str:
     """Returns a hash over everything that a training's course depends on: code, settings, first weights, examples.
 
@@ -75,7 +61,7 @@ def key(net: AgeNetwork, settings: TrainerSettings, training: Split, validation:
         training: what will be learnt from.
         validation: what chooses the best epoch.
     """
-    digest = hashlib.sha256(_code_digest().encode())
+    digest = hashlib.sha256(code_digest.of(*_CODE).encode())
     digest.update(json.dumps(settings.model_dump(), sort_keys=True).encode())
     for weight in net.trained.weights:
         digest.update(repr(tuple(weight.shape)).encode())
