@@ -24,7 +24,9 @@ def test_a_model_that_waits_for_approval_may_not_serve_yet(generated):
     said = headline.headline(Verdict.from_content(generated.with_changes(push="awaiting_approval")))
 
     assert (said.answer, said.tone) == ("Not yet", headline.NEUTRAL)
-    assert said.sentence.startswith("Blessed, and waiting for a person's approval. Its mean absolute error is ")
+    served = "Blessed for ages 0 to 69 and every gender, and waiting for a person's approval. Its mean absolute error is "
+    assert said.sentence.startswith(served)
+    assert said.exceptions == ["Not for 70 and over: 26 photographs, on average 13 years too young."]
 
 
 def test_photographs_that_the_champion_learnt_from_are_said_to_be_left_out(sentences):
