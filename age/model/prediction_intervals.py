@@ -20,9 +20,8 @@ import numpy.typing as npt
 
 from age.model import age_distribution
 
-_BANDWIDTH = 8.0
 _FEWEST = 100
-_WIDEST = 60.0
+"""Photographs that what is usual at an age is told by."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,29 +62,16 @@ def _moments(probabilities: Any) -> tuple[Any, Any]:
     return mean, keras.ops.sqrt(variance + 1 / 12)
 
 
-def _neighbours(ages: npt.NDArray[np.float64], age: float) -> npt.NDArray[np.float64]:
-    """Returns the weight of each photograph for what is usual at an age: a Gaussian, wider where photographs are few."""
-    bandwidth = _BANDWIDTH
-    while True:
-        weights = np.exp(-0.5 * ((ages - age) / bandwidth) ** 2)
-        # Kish's effective sample size.
-        if bandwidth >= _WIDEST or weights.sum() ** 2 >= _FEWEST * (weights**2).sum():
-            return np.asarray(weights / weights.sum())
-        bandwidth *= 1.2
+def _usual(ages: npt.NDArray[np.float64], off: npt.NDArray[np.float64], age: float, coverage: float) -> tuple[float, float]:
+    """Returns between which two values predictions are off at an age, with the correction for the finite sample.
 
-
-def _usual(ages: npt.NDArray[np.float64], off: npt.NDArray[np.float64], age: float) -> tuple[float, float]:
-    """Returns mean and standard deviation of how far predictions are off at an age, by local linear regression.
-
-    A line through the neighbours rather than their mean: at the oldest ages all neighbours are younger.
+    The people of that age, and those of the nearest ages where they are few.
     """
-    weights = _neighbours(ages, age)
-    from_centre = ages - weights @ ages
-    mean = weights @ off
-    spread = weights @ from_centre**2
-    slope = weights @ (from_centre * (off - mean)) / spread if spread > 0 else 0.0
-    left = off - mean - slope * from_centre
-    return float(mean + slope * (age - weights @ ages)), math.sqrt(max(float(weights @ left**2), 1e-6))
+    distance = np.abs(ages - age)
+    nearest = np.partition(distance, min(_FEWEST, len(distance)) - 1)[: min(_FEWEST, len(distance))].max()
+    seen = np.sort(off[distance <= nearest])
+    beyond = math.floor((len(seen) + 1) * (1 - coverage) / 2 + 1e-9)
+    return (float(seen[beyond - 1]), float(seen[-beyond])) if beyond else (-math.inf, math.inf)
 
 
 def calibrated(
@@ -93,8 +79,7 @@ def calibrated(
 ) -> Intervals:
     """Returns intervals that hold the real age of as many photographs as they shall, judged by photographs with known ages.
 
-    Mean and spread of what a model is off by are smoothed over the ages; what is left is alike at all of them, and its quantile,
-    with the correction for the finite sample, is the same for all.
+    Each age has its own quantiles of what the model was off by there, on either side.
 
     Args:
         probabilities: `[n, 121]`, what the model answers for photographs that it did not learn from.
@@ -105,10 +90,5 @@ def calibrated(
     real = np.asarray(ages, np.float64)
     off = (real - mean) / spread
     years = age_distribution.years().astype(np.float64)
-    centre, scale = np.array([_usual(real, off, year) for year in years]).T
-    scores = np.sort(np.abs(off - np.interp(real, years, centre)) / np.interp(real, years, scale))
-    rank = math.ceil((len(scores) + 1) * coverage)
-    threshold = scores[rank - 1] if rank <= len(scores) else np.inf
-    return Intervals(
-        lower=(centre - threshold * scale).astype(np.float32), upper=(centre + threshold * scale).astype(np.float32)
-    )
+    lower, upper = np.array([_usual(real, off, year, coverage) for year in years], np.float32).T
+    return Intervals(lower=lower, upper=upper)
