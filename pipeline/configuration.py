@@ -14,7 +14,6 @@ from age.model.settings import TrainerSettings
 from age.serving.approval import AUTOMATIC, Mode
 from pipeline.beam import beam_options
 from pipeline.kubeflow.settings import KubeflowSettings
-from pipeline.server.settings import ServeSettings
 from schemas import age_schema, features
 from schemas.bad_input import BadInput
 from schemas.verdict import REPORTS_DIR
@@ -137,7 +136,6 @@ class Configuration(_Section):
     beam: Beam = Beam()
     pusher: Pusher = Pusher()
     serving: Serving = Serving()
-    serve: ServeSettings = ServeSettings()
     kubeflow: KubeflowSettings = KubeflowSettings()
 
     @property
@@ -165,8 +163,8 @@ class Configuration(_Section):
         return os.path.join(self.workdir, "image_digests.bin")
 
     def described(self) -> dict[str, Any]:
-        """Returns it as reports show it, without what no run depends on: Kubeflow and where steps run there, and the server."""
-        return self.model_dump(exclude={"kubeflow", "serve"})
+        """Returns it as reports show it: without what only says how to reach Kubeflow and where steps run there."""
+        return self.model_dump(exclude={"kubeflow"})
 
     def schema_text(self) -> str:
         """Returns the curated age schema.
