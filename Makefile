@@ -14,7 +14,7 @@ CONFIG ?=
 WORKDIR ?=
 ## SET='a.b=c …' values that override the configuration's
 SET ?=
-## TREE=DIR      where a Debian tree goes (/var/tmp/age-current, /var/tmp/age-first-run or /var/tmp/age-image, by target)
+## TREE=DIR      where a Debian tree or Kubeflow's programs go (/var/tmp/age-current, -first-run, -image or -kubeflow, by target)
 TREE ?=
 ## ARGS='…'      further arguments, for the command that the target runs
 ARGS ?=
@@ -33,7 +33,7 @@ RUN_OPTIONS = --config $(call quote,CONFIG) \
 	$(foreach override,$(value SET),--set '$(subst ','\'',$(override))')
 
 MAKEFLAGS += --no-print-directory
-.PHONY: help setup run test lint format schema test-current test-first-run test-containers test-flink flink-up flink-down bench lock image-tree clean
+.PHONY: help setup run test lint format schema test-current test-first-run test-containers test-backend test-flink flink-up flink-down bench lock image-tree clean
 
 help: ## List the targets and their parameters
 	@echo 'Targets:'
@@ -67,6 +67,9 @@ test-first-run: ## Run `make run` in bare Debian 12 and 13 trees below TREE= (ne
 
 test-containers: setup ## Run the containers of the pipeline compiled for Kubeflow, one by one, on this machine
 	@$(BIN)/python -m pytest -m containers tests/kubeflow/test_containers.py $(value ARGS)
+
+test-backend: setup ## Run the compiled pipeline on Kubeflow's own programs, built in TREE= (needs root, Go and MariaDB)
+	@$(BIN)/python -m proofs.kubeflow_backend $(call tree,kubeflow) $(value ARGS)
 
 test-flink: setup ## Run the data steps on a Flink cluster of this machine (needs Java 17 or 21, and Maven)
 	@$(BIN)/python -m pytest -m flink tests/flink $(value ARGS)
