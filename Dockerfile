@@ -3,6 +3,7 @@
 #
 #   docker build -t age-pipeline:TAG .                              CPU
 #   docker build -t age-pipeline:TAG --build-arg VARIANT=gpu .      the same, with CUDA 12 and cuDNN 9 for TensorFlow
+#   docker build -t age-server:TAG --target serving .               the server alone: no TFX, Beam, kfp or CUDA
 #
 # Models tell the commit that they were trained with; history is not in the build's context, so say it:
 #
@@ -48,6 +49,36 @@ RUN AGE_PIPELINE_COMMIT="${COMMIT}" uv pip install --no-deps --no-build-isolatio
     && rm -f /opt/age/.lock
 # The bill of materials (CycloneDX): every Python package with its version and licence. Debian's are in /var/lib/dpkg/status.
 RUN /opt/age/bin/python -m age.bill_of_materials > /opt/age/sbom.cdx.json
+
+FROM installer AS server
+COPY locks/serving.txt /build/locks/
+RUN uv venv --no-project --python /usr/bin/python3 /opt/age \
+    && uv pip sync --require-hashes --build-constraints /build/locks/serving.txt --python /opt/age/bin/python /build/locks/serving.txt \
+    && uv pip check --python /opt/age/bin/python
+COPY setup.py LICENSE /build/project/
+COPY age /build/project/age
+COPY pipeline /build/project/pipeline
+COPY schemas /build/project/schemas
+ARG COMMIT
+# Checked before: what the other commands need is left out on purpose.
+RUN AGE_PIPELINE_COMMIT="${COMMIT}" uv pip install --no-deps --no-build-isolation --python /opt/age/bin/python /build/project && rm -f /opt/age/.lock
+RUN /opt/age/bin/python -m age.bill_of_materials > /opt/age/sbom.cdx.json
+
+FROM debian AS serving
+ARG COMMIT
+LABEL org.opencontainers.image.revision="${COMMIT}"
+RUN useradd --uid 1000 --create-home age
+COPY --from=server /opt/age /opt/age
+# It writes nothing at all: the root file system can be read-only, without any volume but the one with the models.
+ENV PATH=/opt/age/bin:$PATH TF_CPP_MIN_LOG_LEVEL=2
+USER 1000
+WORKDIR /home/age
+EXPOSE 8501
+HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 \
+    CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8501/v2/health/ready', timeout=4)"]
+# Another address than 127.0.0.1 needs a token: serve.token_file, serve.token_env, or serve.without_token behind a proxy.
+ENTRYPOINT ["age-pipeline", "serve"]
+CMD ["--host", "0.0.0.0", "--serving-dir", "/models/age"]
 
 FROM debian AS image
 ARG COMMIT

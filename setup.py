@@ -60,6 +60,7 @@ setup(
     package_data={
         "schemas": ["*.pbtxt", "*.json"],
         "age": ["**/*.j2"],
+        "pipeline": ["server/page/*"],
     },
     entry_points={"console_scripts": ["age-pipeline = pipeline.cli:main"]},
     # Lower bound: the compatible stack's version. Upper bound: the first one that the current stack was not tried with.
@@ -91,9 +92,18 @@ setup(
         "packaging>=22",
         "matplotlib>=3.8,<4",
         "rich>=13,<16",
+        "starlette>=0.40,<2",
+        "uvicorn>=0.30,<1",
+        "prometheus-client>=0.20,<1",
     ],
     extras_require={
-        "test": ["pytest>=8", "playwright>=1.49,<2", "jsonschema>=4.26,<5", "kubernetes>=26.1,<27"],
+        "test": [
+            "pytest>=8",
+            "playwright>=1.49,<2",
+            "jsonschema>=4.26,<5",
+            "kubernetes>=26.1,<27",
+            "tritonclient[http]>=2.41,<3",
+        ],
         "lint": ["ruff>=0.14,<1", "mypy>=1.18,<2", "import-linter>=2.5,<3", "types-PyYAML>=6"],
     },
 )

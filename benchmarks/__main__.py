@@ -9,7 +9,7 @@ import tempfile
 
 import click
 
-MEASUREMENTS = ("ingestion", "workers", "memory", "feeding", "rerun")
+MEASUREMENTS = ("ingestion", "workers", "memory", "feeding", "rerun", "serving")
 WHEN_NAMED = ("flink", "gate_power")
 
 
@@ -18,7 +18,8 @@ WHEN_NAMED = ("flink", "gate_power")
 @click.option("--data", metavar="DIR", help="Faces in the input form; the drawn demo set unless given.")
 @click.option("--repeats", default=3, show_default=True, help="How often each side of a comparison runs.")
 def main(names, data, repeats):
-    """Measure ingestion, with two workers too, its memory, feeding from the feature cache, and a rerun with nothing changed.
+    """Measure ingestion, with two workers too, its memory, feeding from the feature cache, a rerun with
+    nothing changed, and asking a model about files and over HTTP.
 
     Two are measured when they are named: `flink`, which needs the cluster that `make flink-up` starts, and `gate_power`, which
     draws how often the comparison with the champion refuses a candidate.

@@ -39,4 +39,6 @@ done
 compile locks/current-image.txt locks/current.in setup.py --constraint locks/current.txt --universal --python-version 3.11 "$@"
 compile locks/current-image-cuda.txt locks/current.in locks/current-cuda.in setup.py --constraint locks/current-cuda.txt \
     --universal --python-version 3.11 "$@"
+# What a server of models has: no TFX, Beam or kfp.
+compile locks/serving.txt locks/serving.in --constraint locks/current.txt --universal --python-version 3.11 "$@"
 compile locks/uv.txt locks/uv.in --universal --python-version 3.8 "$@"

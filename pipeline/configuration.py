@@ -14,6 +14,7 @@ from age.model.settings import TrainerSettings
 from age.serving.approval import AUTOMATIC, Mode
 from pipeline.beam import beam_options
 from pipeline.kubeflow.settings import KubeflowSettings
+from pipeline.server.settings import ServeSettings
 from schemas import age_schema, features
 from schemas.bad_input import BadInput
 from schemas.verdict import REPORTS_DIR
@@ -136,6 +137,7 @@ class Configuration(_Section):
     beam: Beam = Beam()
     pusher: Pusher = Pusher()
     serving: Serving = Serving()
+    serve: ServeSettings = ServeSettings()
     kubeflow: KubeflowSettings = KubeflowSettings()
 
     @property
@@ -163,8 +165,8 @@ class Configuration(_Section):
         return os.path.join(self.workdir, "image_digests.bin")
 
     def described(self) -> dict[str, Any]:
-        """Returns it as reports show it: without what only says how to reach Kubeflow and where steps run there."""
-        return self.model_dump(exclude={"kubeflow"})
+        """Returns it as reports show it, without what no run depends on: Kubeflow and where steps run there, and the server."""
+        return self.model_dump(exclude={"kubeflow", "serve"})
 
     def schema_text(self) -> str:
         """Returns the curated age schema.

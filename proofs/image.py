@@ -6,7 +6,8 @@ Needs root, `debootstrap` and a package index. The stages that lead to the image
 tree, so it ends up with the image's files and what made them; what they copy from one another is in place. Then it looks
 at the content (nothing that only tests need, a complete bill of materials, nothing that the image's user may change), says
 the size, and lets the user run the pipeline on a read-only root file system. `--check` then runs the compiled containers'
-commands inside the tree (tests/kubeflow/test_containers.py).
+commands inside the tree (tests/kubeflow/test_containers.py). `--target serving` makes the server's tree instead, exports a model
+there, and lets the user serve it with nothing that can be written, until the image's own HEALTHCHECK passes.
 """
 
 import argparse
@@ -22,6 +23,8 @@ from proofs import debian_tree
 from proofs.debian_tree import CHECKOUT
 
 _NEEDS_BASE = "debian:13-slim"
+TARGETS = ("image", "serving")
+_LOCKS = {"image": "current-image.txt", "serving": "serving.txt"}
 
 
 def instructions(text: str) -> list:
@@ -96,12 +99,12 @@ def _commit() -> str:
     return subprocess.run(describe, cwd=CHECKOUT, check=True, capture_output=True, text=True).stdout.strip()
 
 
-def build(tree: pathlib.Path, variant: str) -> tuple[dict, int]:
+def build(tree: pathlib.Path, variant: str, target: str) -> tuple[dict, int]:
     """Makes the tree and returns the environment that the image ends with, and the bytes of its Debian part."""
     found = stages((CHECKOUT / "Dockerfile").read_text(encoding="utf-8"), {"VARIANT": variant, "COMMIT": _commit()})
     debian_tree.make(tree, "trixie")
     environment, base_size = {"PATH": debian_tree.PATH, "HOME": "/root"}, 0
-    for name in in_order(found, "image"):
+    for name in in_order(found, target):
         base, body = found[name]
         print(f"FROM {base} AS {name}", flush=True)
         if base not in found and base.partition("@")[0] != _NEEDS_BASE:
@@ -137,20 +140,21 @@ def _size(path: pathlib.Path) -> int:
     return sum(seen.values())
 
 
-def inspect(tree: pathlib.Path, base_size: int) -> None:
+def inspect(tree: pathlib.Path, base_size: int, target: str) -> None:
     """Ends the program unless the content is what an image should have, and says how large it is unpacked.
 
     Args:
         tree: the finished tree.
         base_size: bytes of the tree with nothing but Debian's packages.
+        target: `image` or `serving`.
     """
     installed = _distributions(tree)
     lock = (CHECKOUT / "locks" / "current.txt").read_text(encoding="utf-8")
-    image_lock = (CHECKOUT / "locks" / "current-image.txt").read_text(encoding="utf-8")
+    image_lock = (CHECKOUT / "locks" / _LOCKS[target]).read_text(encoding="utf-8")
     names = [set(re.findall(r"^([a-z0-9][a-z0-9.-]*)==", text, re.MULTILINE)) for text in (lock, image_lock)]
     unwanted = sorted((names[0] - names[1]) & set(installed))
     if unwanted:
-        sys.exit(f"The image has what only tests and lint need: {', '.join(unwanted)}.")
+        sys.exit(f"The image has what it does not need: {', '.join(unwanted)}.")
     listed = json.loads((tree / "opt/age/sbom.cdx.json").read_text(encoding="utf-8"))["components"]
     missing = sorted(set(installed) - {re.sub(r"[-_.]+", "-", one["name"]).lower() for one in listed})
     if missing:
@@ -184,6 +188,59 @@ cd / && exec chroot /media setpriv --reuid=1000 --regid=1000 --clear-groups --no
 """As a pod with `readOnlyRootFilesystem` has it, with a volume at /tmp and one at the home directory."""
 
 
+_SERVED_READ_ONLY = """
+mount --bind / /media && mount -o remount,ro,bind /media && mount --rbind /dev /media/dev && mount -t proc proc /media/proc
+cd / && exec chroot /media setpriv --reuid=1000 --regid=1000 --clear-groups --no-new-privs sh -ec '
+  if touch /tmp/x 2>/dev/null; then echo "The root file system can be written."; exit 1; fi
+  began=$(date +%s)
+  age-pipeline serve --host 127.0.0.1 --serving-dir /models/age &
+  server=$!
+  until {health}; do kill -0 $server; sleep 0.2; done 2>/dev/null
+  echo "Ready after $(($(date +%s) - began)) s; $(grep VmHWM /proc/$server/status)"
+  {ask}
+  kill $server && wait $server
+'
+"""
+"""As a pod with `readOnlyRootFilesystem` and no volume but the models'."""
+
+_EXPORT = """
+import keras, numpy, tensorflow as tf
+from age.model import export
+from age.serving.serving_directory import ServingDirectory
+inputs = keras.Input((16, 16, 3))
+answer = keras.layers.Dense(1)
+network = keras.Model(inputs, answer(keras.layers.GlobalAveragePooling2D()(inputs)))
+answer.set_weights([numpy.full((3, 1), 100 / 255 / 3, "float32"), numpy.zeros(1, "float32")])
+export.export(network, 16, False, "/tmp/model", {})
+ServingDirectory("/models/age").publish("/tmp/model")
+tf.io.write_file("/models/face.png", tf.io.encode_png(tf.fill([20, 20, 3], tf.constant(51, tf.uint8))))
+"""
+
+_ASK = """
+import base64, json, urllib.request
+photograph = base64.b64encode(open("/models/face.png", "rb").read()).decode()
+body = json.dumps({"instances": [{"b64": photograph}]}).encode()
+answer = json.load(urllib.request.urlopen("http://127.0.0.1:8501/v1/models/age:predict", body))
+assert abs(answer["predictions"][0] - 20) < 1e-3, answer
+print("Answered:", answer)
+"""
+
+
+def serve(tree: pathlib.Path, environment: dict) -> None:
+    """Serves a model in the tree as the image's user, with a root file system that nobody can write."""
+    for name, program in (("export", _EXPORT), ("ask", _ASK)):
+        (tree / f"build/{name}.py").write_text(program)
+    run_in(tree, "python /build/export.py && chmod -R a+rX /models /build", environment)
+    (health,) = [
+        rest
+        for word, rest in stages((CHECKOUT / "Dockerfile").read_text(encoding="utf-8"), {})["serving"][1]
+        if word == "HEALTHCHECK"
+    ]
+    command = shlex.join(json.loads(health.partition("CMD ")[2]))
+    script = _SERVED_READ_ONLY.replace("{ask}", "python /build/ask.py").replace("{health}", command.replace("'", "'\\''"))
+    run_in(tree, script, environment)
+
+
 def check(tree: pathlib.Path, environment: dict) -> None:
     """Runs the compiled containers' commands in the tree, with the package that is installed there, as the image's user."""
     shutil.copytree(
@@ -210,14 +267,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("tree", type=pathlib.Path, help="a directory that does not exist yet")
     parser.add_argument("--variant", choices=("cpu", "gpu"), default="cpu")
+    parser.add_argument("--target", choices=TARGETS, default="image", help="which of the Dockerfile's images")
     parser.add_argument("--check", action="store_true", help="run the compiled containers' commands in the tree")
     given = parser.parse_args()
     debian_tree.require("Making the image's tree")
     if given.tree.exists():
         sys.exit(f"{given.tree} exists already: name a directory that does not.")
-    environment, base_size = build(given.tree.absolute(), given.variant)
+    environment, base_size = build(given.tree.absolute(), given.variant, given.target)
     run_in(given.tree.absolute(), "setpriv --reuid=1000 --regid=1000 --clear-groups age-pipeline --help", environment)
-    inspect(given.tree.absolute(), base_size)
+    inspect(given.tree.absolute(), base_size, given.target)
+    if given.target == "serving":
+        serve(given.tree.absolute(), environment)
+        return
     run_in(given.tree.absolute(), _READ_ONLY, environment)
     if given.check:
         check(given.tree.absolute(), environment)

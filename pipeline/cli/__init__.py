@@ -10,11 +10,11 @@ import traceback
 import click
 
 from age.untrusted_text import harmless_lines
-from pipeline.cli import kubeflow, models, reports, running, serving, sources
+from pipeline.cli import kubeflow, models, reports, running, server, serving, sources
 from schemas import exit_status
 from schemas.failures import Failure, RunStopped
 
-_GROUPS = (running, reports, models, serving, kubeflow, sources)
+_GROUPS = (running, reports, models, serving, server, kubeflow, sources)
 
 
 @click.group(
@@ -44,6 +44,13 @@ def main() -> None:
         sys.exit(exit_status.BAD_INPUT)
     except (click.Abort, KeyboardInterrupt):
         click.echo("Stopped.", err=True)
+        sys.exit(exit_status.FAILED)
+    except ModuleNotFoundError as error:
+        click.echo(
+            f"Error: {error.name} is not installed in this environment. One that was made from locks/serving.txt has what `serve` and "
+            "`predict` need and no more; `make setup` makes one for all commands.",
+            err=True,
+        )
         sys.exit(exit_status.FAILED)
     except Exception as error:
         click.echo(

@@ -14,9 +14,9 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 TEXT = (CHECKOUT / "Dockerfile").read_text()
 
 
-def commands(variant):
+def commands(variant, target="image"):
     found = image.stages(TEXT, {"VARIANT": variant})
-    return [step for name in image.in_order(found, "image") for step in found[name][1]]
+    return [step for name in image.in_order(found, target) for step in found[name][1]]
 
 
 def allowed(path):
@@ -60,8 +60,9 @@ def test_the_base_image_is_pinned_by_digest():
     assert re.fullmatch(r"debian:13-slim@sha256:[0-9a-f]{64}", found["debian"][0])
 
 
-def test_a_bill_of_materials_is_made_as_a_models_is():
-    (made,) = [rest for word, rest in commands("cpu") if word == "RUN" and "sbom" in rest]
+@pytest.mark.parametrize("target", image.TARGETS)
+def test_a_bill_of_materials_is_made_as_a_models_is(target):
+    (made,) = [rest for word, rest in commands("cpu", target) if word == "RUN" and "sbom" in rest]
     assert made == "/opt/age/bin/python -m age.bill_of_materials > /opt/age/sbom.cdx.json"
 
 
@@ -73,13 +74,15 @@ def test_the_package_is_built_with_the_commit_that_the_build_is_told():
     assert ("LABEL", 'org.opencontainers.image.revision="${COMMIT}"') in image.stages(TEXT, {})["image"][1]
 
 
-def test_nothing_that_compiles_is_installed():
-    installed = [rest for word, rest in commands("gpu") if word == "RUN" and "apt-get install" in rest]
+@pytest.mark.parametrize("target", image.TARGETS)
+def test_nothing_that_compiles_is_installed(target):
+    installed = [rest for word, rest in commands("gpu", target) if word == "RUN" and "apt-get install" in rest]
     assert len(installed) == 1 and "--no-install-recommends python3 ca-certificates" in installed[0]
 
 
-def test_what_is_copied_exists_and_is_in_the_context():
-    for word, rest in commands("gpu"):
+@pytest.mark.parametrize("target", image.TARGETS)
+def test_what_is_copied_exists_and_is_in_the_context(target):
+    for word, rest in commands("gpu", target):
         if word == "COPY" and not rest.startswith("--from="):
             for source in rest.split()[:-1]:
                 assert (CHECKOUT / source).exists() and allowed(source), source
@@ -92,10 +95,30 @@ def test_the_context_is_small(path):
     assert not allowed(path)
 
 
-def test_the_image_does_not_run_as_root():
+@pytest.mark.parametrize("target", image.TARGETS)
+def test_the_image_does_not_run_as_root(target):
     found = image.stages(TEXT, {})
-    users = [rest for word, rest in found["image"][1] if word == "USER"]
+    users = [rest for word, rest in found[target][1] if word == "USER"]
     assert users == ["1000"]
+
+
+def test_the_image_is_what_is_built_unless_another_one_is_named():
+    assert list(image.stages(TEXT, {}))[-1] == "image"
+
+
+def test_the_server_has_its_own_packages_with_hashes_and_no_components():
+    steps = commands("cpu", "serving")
+    (synced,) = [rest for word, rest in steps if word == "RUN" and "uv pip sync" in rest and "serving.txt" in rest]
+    assert "--require-hashes" in synced and "uv pip check" in synced
+    copied = " ".join(rest for word, rest in steps if word == "COPY")
+    assert "components" not in copied and "current" not in copied
+
+
+def test_the_server_says_whether_it_is_healthy():
+    found = image.stages(TEXT, {})
+    (check,) = [rest for word, rest in found["serving"][1] if word == "HEALTHCHECK"]
+    assert "/v2/health/ready" in check
+    assert [rest for word, rest in found["image"][1] if word == "HEALTHCHECK"] == [], "steps of a pipeline end by themselves"
 
 
 @pytest.mark.parametrize("manifest", sorted((CHECKOUT / "deploy").glob("*.yaml")), ids=lambda path: path.name)

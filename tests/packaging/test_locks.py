@@ -68,14 +68,14 @@ def project(monkeypatch):
     return run_setup("setup.py", stop_after="init")
 
 
-@pytest.mark.parametrize("name", ["compatible", "compatible-cuda", "current", "current-cuda", "uv"])
+@pytest.mark.parametrize("name", ["compatible", "compatible-cuda", "current", "current-cuda", "serving", "uv"])
 def test_every_package_is_pinned_to_one_version_and_to_hashes(name):
     entry_form = re.compile(r"[a-z0-9.-]+(\[[a-z0-9,-]+\])?==[^\s;]+( ; [^\\]+?)?(\s+--hash=sha256:[0-9a-f]{64})+")
     unpinned = [entry for entry in lock_entries(name) if not entry_form.fullmatch(entry)]
     assert lock_entries(name) and unpinned == []
 
 
-@pytest.mark.parametrize("name", ["compatible", "compatible-cuda", "current", "current-cuda", "uv"])
+@pytest.mark.parametrize("name", ["compatible", "compatible-cuda", "current", "current-cuda", "serving", "uv"])
 def test_a_lock_file_names_no_index_and_no_place_of_one_machine(name):
     signs = ["://", "--index", "--extra-index", "--find-links", "--trusted-host", " @ ", " /", "=/", "~/", "../", "\\\\"]
     assert [line for line in lock_text(name).splitlines() if any(sign in line for sign in signs)] == []
@@ -108,6 +108,15 @@ def test_setup_py_admits_what_the_lock_file_pins(stack, python, project):
     }
     assert refused == {}
     assert SpecifierSet(str(project.python_requires)).contains(python)
+
+
+@pytest.mark.parametrize("python", PYTHONS["current"])
+def test_a_server_has_the_current_stacks_versions_and_none_of_its_pipeline(python):
+    serving, current = locked_versions("serving", python), locked_versions("current", python)
+    assert serving.pop("tensorflow-cpu") == current["tensorflow"]
+    assert serving.items() <= current.items()
+    assert {"starlette", "uvicorn", "prometheus-client", "pydantic"} <= set(serving) and len(serving) < 60
+    assert not [name for name in serving if name.startswith(("tfx", "apache-beam", "kfp", "kubernetes", "tensorflow-model"))]
 
 
 def test_the_package_brings_the_three_floors_and_nothing_else(project):

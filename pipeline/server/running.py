@@ -1,0 +1,100 @@
+"""Starts the server, and ends it when it is told to without dropping a request."""
+
+import functools
+import logging
+import resource
+import signal
+import time
+from types import FrameType
+
+import uvicorn
+
+from pipeline.server import json_log
+from pipeline.server.application import Server
+from pipeline.server.connections import Connection
+from pipeline.server.settings import ServeSettings
+from schemas.bad_input import BadInput
+
+_LAST_ANSWERS_SECONDS = 20
+_BACKLOG = 2048
+_FILES = 65_536
+
+_EVENTS = logging.getLogger("age.server")
+
+
+class _DrainingServer(uvicorn.Server):
+    """uvicorn's server. After SIGTERM it goes on for a while and says that it is not ready, so that others stop asking it."""
+
+    def __init__(self, config: uvicorn.Config, server: Server):
+        super().__init__(config)
+        self._server = server
+        self._ends_at: float | None = None
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        if sig == signal.SIGTERM and not self._server.draining:
+            self._server.draining = True
+            self._ends_at = time.monotonic() + self._server.settings.drain_seconds
+            return
+        if self.should_exit:
+            self.force_exit = True
+        self._server.draining = self.should_exit = True
+
+    async def on_tick(self, counter: int) -> bool:
+        ends = await super().on_tick(counter)
+        return ends or (self._ends_at is not None and time.monotonic() >= self._ends_at)
+
+    async def startup(self, sockets=None) -> None:
+        await super().startup(sockets)
+        for listening in self.servers if self.started else []:
+            for socket in listening.sockets:
+                host, port = socket.getsockname()[:2]
+                _EVENTS.info("listening", extra={"facts": {"host": host, "port": port}})
+
+
+def serve(serving_dir: str, settings: ServeSettings) -> None:
+    """Serves until it is told to end.
+
+    Args:
+        serving_dir: the directory with the versions; it need not be there yet.
+        settings: the `serve` section.
+
+    Raises:
+        BadInput: it may not or can't listen there.
+    """
+    settings.check()
+    _allow_many_connections()
+    server = Server(serving_dir, settings)
+    config = uvicorn.Config(
+        server.application(),
+        host=settings.host,
+        port=settings.port,
+        http=functools.partial(Connection, header_seconds=settings.request_seconds),
+        ws="none",
+        loop="asyncio",
+        lifespan="on",
+        log_config=json_log.CONFIGURATION,
+        log_level="warning",
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        backlog=_BACKLOG,
+        timeout_keep_alive=30,
+        timeout_graceful_shutdown=_LAST_ANSWERS_SECONDS,
+    )
+    try:
+        _DrainingServer(config, server).run()
+    except SystemExit as error:
+        # uvicorn logs why and exits with 1 or 3.
+        if error.code:
+            raise BadInput(
+                f"serve.host, serve.port: can't listen on {settings.host}:{settings.port} (the reason is above). Name another "
+                "port with --port."
+            ) from error
+
+
+def _allow_many_connections() -> None:
+    """Raises the number of open files that this process may have as far as it may itself."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _FILES if hard == resource.RLIM_INFINITY else min(hard, _FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
