@@ -126,6 +126,9 @@ class _Server:
 
     def __enter__(self) -> "_Server":
         for line in self._process.stderr:
+            if not line.startswith("{"):
+                # Native libraries have their own form.
+                continue
             said = json.loads(line)
             if said["message"] == "listening":
                 self._address = f"http://127.0.0.1:{said['port']}"

@@ -3,6 +3,7 @@
 import datetime
 import json
 import logging
+import logging.config
 from typing import Any
 
 
@@ -22,7 +23,7 @@ class JsonLines(logging.Formatter):
         return json.dumps(line)
 
 
-CONFIGURATION: dict[str, Any] = {
+_CONFIGURATION: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"json": {"()": JsonLines}},
@@ -33,4 +34,10 @@ CONFIGURATION: dict[str, Any] = {
         for name in ("age.server", "uvicorn", "uvicorn.error")
     },
 }
-"""For `logging.config`; `age.server.access` is a part of `age.server`."""
+"""`age.server.access` is a part of `age.server`."""
+
+
+def start() -> None:
+    """Writes what this process logs, and what it warns of, to standard error from now on."""
+    logging.config.dictConfig(_CONFIGURATION)
+    logging.captureWarnings(True)

@@ -62,6 +62,7 @@ def serve(serving_dir: str, settings: ServeSettings) -> None:
         BadInput: it may not or can't listen there.
     """
     settings.check()
+    json_log.start()
     _allow_many_connections()
     server = Server(serving_dir, settings)
     config = uvicorn.Config(
@@ -72,7 +73,7 @@ def serve(serving_dir: str, settings: ServeSettings) -> None:
         ws="none",
         loop="asyncio",
         lifespan="on",
-        log_config=json_log.CONFIGURATION,
+        log_config=None,
         log_level="warning",
         access_log=False,
         proxy_headers=False,
