@@ -57,6 +57,8 @@ RUN uv venv --no-project --python /usr/bin/python3 /opt/age \
     && uv pip check --python /opt/age/bin/python
 COPY setup.py LICENSE /build/project/
 COPY age /build/project/age
+# Of it only what defers TFX is loaded, which pipeline/ asks for.
+COPY components /build/project/components
 COPY pipeline /build/project/pipeline
 COPY schemas /build/project/schemas
 ARG COMMIT

@@ -2,6 +2,9 @@
 
 import fnmatch
 import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -106,12 +109,40 @@ def test_the_image_is_what_is_built_unless_another_one_is_named():
     assert list(image.stages(TEXT, {}))[-1] == "image"
 
 
-def test_the_server_has_its_own_packages_with_hashes_and_no_components():
+def test_the_server_has_its_own_packages_with_hashes():
     steps = commands("cpu", "serving")
     (synced,) = [rest for word, rest in steps if word == "RUN" and "uv pip sync" in rest and "serving.txt" in rest]
     assert "--require-hashes" in synced and "uv pip check" in synced
     copied = " ".join(rest for word, rest in steps if word == "COPY")
-    assert "components" not in copied and "current" not in copied
+    assert "locks/serving.txt" in copied and "current" not in copied
+
+
+_FROM_COPY = """
+import sys
+
+copy = sys.argv[1]
+sys.path[:] = [copy, *(path for path in sys.path if "lib/python" in path)]
+sys.meta_path[:] = [finder for finder in sys.meta_path if "editable" not in repr(finder)]
+import pipeline.cli, pipeline.server.running
+
+ours = [module for name, module in sys.modules.items() if name.partition(".")[0] in ("age", "components", "pipeline", "schemas")]
+assert ours and all(module.__file__.startswith(copy) for module in ours)
+pipeline.cli.cli.main(["serve", "--help"])
+"""
+
+
+def test_the_server_starts_with_nothing_but_what_is_copied(tmp_path):
+    for word, rest in commands("cpu", "serving"):
+        *sources, _ = rest.split()
+        if word == "COPY" and (CHECKOUT / sources[0]).is_dir():
+            shutil.copytree(CHECKOUT / sources[0], tmp_path / sources[0], ignore=shutil.ignore_patterns("__pycache__"))
+
+    done = subprocess.run(
+        [sys.executable, "-c", _FROM_COPY, str(tmp_path)], cwd=tmp_path, capture_output=True, text=True, timeout=120
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert "Answer over HTTP" in done.stdout
 
 
 def test_the_server_says_whether_it_is_healthy():
