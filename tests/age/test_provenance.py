@@ -57,6 +57,7 @@ def test_description_says_what_the_report_repeats(one_face):
         "max_regression": 0.25,
         "min_examples": 100,
         "max_slice_mae": 1.5,
+        "min_coverage": None,
         "slice_ceilings": {},
     }
     assert description.configuration == configured(one_face)
