@@ -71,7 +71,7 @@ ARG COMMIT
 LABEL org.opencontainers.image.revision="${COMMIT}"
 RUN useradd --uid 1000 --create-home age
 COPY --from=server /opt/age /opt/age
-# It writes nothing at all: the root file system can be read-only, without any volume but the one with the models.
+# The root file system can be read-only, with a volume at /tmp beside the one with the models: TensorFlow wants one to begin with.
 ENV PATH=/opt/age/bin:$PATH TF_CPP_MIN_LOG_LEVEL=2
 USER 1000
 WORKDIR /home/age

@@ -6,8 +6,9 @@ Needs root, `debootstrap` and a package index. The stages that lead to the image
 tree, so it ends up with the image's files and what made them; what they copy from one another is in place. Then it looks
 at the content (nothing that only tests need, a complete bill of materials, nothing that the image's user may change), says
 the size, and lets the user run the pipeline on a read-only root file system. `--check` then runs the compiled containers'
-commands inside the tree (tests/kubeflow/test_containers.py). `--target serving` makes the server's tree instead, exports a model
-there, and lets the user serve it with nothing that can be written, until the image's own HEALTHCHECK passes.
+commands inside the tree (tests/kubeflow/test_containers.py). `--target serving` makes the server's tree instead, puts a model
+there that this environment exports, and lets the user serve it with nothing that can be written but /tmp, until the image's own HEALTHCHECK
+passes.
 """
 
 import argparse
@@ -189,9 +190,10 @@ cd / && exec chroot /media setpriv --reuid=1000 --regid=1000 --clear-groups --no
 
 
 _SERVED_READ_ONLY = """
-mount --bind / /media && mount -o remount,ro,bind /media && mount --rbind /dev /media/dev && mount -t proc proc /media/proc
+mount --bind / /media && mount -o remount,ro,bind /media
+mount -t tmpfs -o mode=1777 tmpfs /media/tmp && mount --rbind /dev /media/dev && mount -t proc proc /media/proc
 cd / && exec chroot /media setpriv --reuid=1000 --regid=1000 --clear-groups --no-new-privs sh -ec '
-  if touch /tmp/x 2>/dev/null; then echo "The root file system can be written."; exit 1; fi
+  if touch /home/age/x 2>/dev/null; then echo "The root file system can be written."; exit 1; fi
   began=$(date +%s)
   age-pipeline serve --host 127.0.0.1 --serving-dir /models/age &
   server=$!
@@ -201,9 +203,10 @@ cd / && exec chroot /media setpriv --reuid=1000 --regid=1000 --clear-groups --no
   kill $server && wait $server
 '
 """
-"""As a pod with `readOnlyRootFilesystem` and no volume but the models'."""
+"""As a pod with `readOnlyRootFilesystem` has it, with the models and a volume at /tmp."""
 
 _EXPORT = """
+import sys
 import keras, numpy, tensorflow as tf
 from age.model import export
 from age.serving.serving_directory import ServingDirectory
@@ -211,9 +214,10 @@ inputs = keras.Input((16, 16, 3))
 answer = keras.layers.Dense(1)
 network = keras.Model(inputs, answer(keras.layers.GlobalAveragePooling2D()(inputs)))
 answer.set_weights([numpy.full((3, 1), 100 / 255 / 3, "float32"), numpy.zeros(1, "float32")])
-export.export(network, 16, False, "/tmp/model", {})
-ServingDirectory("/models/age").publish("/tmp/model")
-tf.io.write_file("/models/face.png", tf.io.encode_png(tf.fill([20, 20, 3], tf.constant(51, tf.uint8))))
+models = sys.argv[1]
+export.export(network, 16, False, models + "/exported", {})
+ServingDirectory(models + "/age").publish(models + "/exported")
+tf.io.write_file(models + "/face.png", tf.io.encode_png(tf.fill([20, 20, 3], tf.constant(51, tf.uint8))))
 """
 
 _ASK = """
@@ -228,9 +232,10 @@ print("Answered:", answer)
 
 def serve(tree: pathlib.Path, environment: dict) -> None:
     """Serves a model in the tree as the image's user, with a root file system that nobody can write."""
-    for name, program in (("export", _EXPORT), ("ask", _ASK)):
-        (tree / f"build/{name}.py").write_text(program)
-    run_in(tree, "python /build/export.py && chmod -R a+rX /models /build", environment)
+    (tree / "build/ask.py").write_text(_ASK)
+    # Here: the image has what serves models, and not what exports them.
+    subprocess.run([sys.executable, "-c", _EXPORT, str(tree / "models")], cwd=CHECKOUT, check=True)
+    run_in(tree, "chmod -R a+rX /models /build", environment)
     (health,) = [
         rest
         for word, rest in stages((CHECKOUT / "Dockerfile").read_text(encoding="utf-8"), {})["serving"][1]
