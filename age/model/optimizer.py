@@ -30,6 +30,8 @@ def schedule(settings: TrainerSettings, steps: int) -> keras.optimizers.schedule
 class _WithHeadRate:
     """Multiplies the learning rate of new variables; mixed into one of Keras' optimizers.
 
+    Keras names a scope of the graph by the optimizer's class, which therefore can't begin with an underscore.
+
     Scaling the gradients instead would change nothing: Adam divides by their size.
     """
 
@@ -43,12 +45,12 @@ class _WithHeadRate:
         super().update_step(gradient, variable, learning_rate * factor)  # type: ignore[misc]
 
 
-class _Adam(_WithHeadRate, keras.optimizers.Adam):
-    pass
+class AdamWithHeadRate(_WithHeadRate, keras.optimizers.Adam):
+    """Adam (Kingma and Ba, 2015)."""
 
 
-class _AdamW(_WithHeadRate, keras.optimizers.AdamW):
-    pass
+class AdamWWithHeadRate(_WithHeadRate, keras.optimizers.AdamW):
+    """Adam with decoupled weight decay (Loshchilov and Hutter, 2019)."""
 
 
 def optimizer(settings: TrainerSettings, steps: int, new_variables: Collection[str]) -> keras.optimizers.Optimizer:
@@ -66,9 +68,9 @@ def optimizer(settings: TrainerSettings, steps: int, new_variables: Collection[s
     }
     rate = schedule(settings, steps)
     if settings.optimizer == "adam":
-        made = _Adam(rate, **common)
+        made = AdamWithHeadRate(rate, **common)
     else:
-        made = _AdamW(rate, weight_decay=settings.weight_decay, **common)
+        made = AdamWWithHeadRate(rate, weight_decay=settings.weight_decay, **common)
         # Decay pulls weights towards zero; offsets and the scales of normalisation have no reason to be there.
         made.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     made.head_rate, made.new_variables = settings.head_rate, frozenset(new_variables)

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from age.model import optimizer
 from age.model.settings import TrainerSettings
@@ -27,6 +28,14 @@ def test_the_head_learns_at_its_own_rate(kind):
     moved = trained(optimizer=kind, head_rate=3.0)
 
     assert moved["head"] / moved["body"] == pytest.approx(3, rel=0.01)
+
+
+@pytest.mark.parametrize("kind", ["adam", "adamw"])
+def test_its_name_can_be_that_of_a_scope_of_the_graph(kind):
+    made = optimizer.optimizer(TrainerSettings(optimizer=kind), 1, [])
+
+    with tf.Graph().as_default(), tf.name_scope(made.name):
+        pass
 
 
 def test_all_learn_alike_unless_asked():
