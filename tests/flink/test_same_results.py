@@ -150,6 +150,8 @@ def test_metrics_and_predictions_are_the_same(cluster, in_process, on_flink, tmp
         serving_dir=str(tmp_path / "serving"),
         champion_version=0,
         champion_digest="",
+        best_version=0,
+        best_digest="",
     )
     context = base_beam_executor.BaseBeamExecutor.Context(
         beam_pipeline_args=configured.beam_args(), tmp_dir=str(tmp_path / "tmp")
