@@ -6,7 +6,7 @@ import io
 import os
 import shutil
 import stat
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ def open_binary(path: str) -> io.BufferedReader:
     return open(_plain_descriptor(path), "rb")
 
 
-def read_plain_file(path: str, largest: int, below: Sequence[str] | None = None) -> bytes:
+def read_plain_file(path: str, largest: int, below: tuple[str, ...] | None = None) -> bytes:
     """Returns the content of a file that a stranger named or made.
 
     Args:

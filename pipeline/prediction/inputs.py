@@ -42,7 +42,8 @@ class Photograph:
         if self.problem:
             raise OSError(0, self.problem)
         if self.path:
-            return storage.read_plain_file(self.path, image_folder.LARGEST_FILE, self.below)
+            below = None if self.below is None else (self.below,)
+            return storage.read_plain_file(self.path, image_folder.LARGEST_FILE, below)
         try:
             return image_folder.read_image(self.below or "", self.file_name)
         except FileNotFoundError as error:
