@@ -87,7 +87,7 @@ lock: ## Resolve the lock files again; ARGS=--upgrade for newer versions
 	@sh locks/lock.sh $(call quote,VENV) $(value ARGS)
 
 image-tree: ## Run the Dockerfile's commands in a fresh Debian 13 tree TREE= (needs root and debootstrap)
-	@python3 -m proofs.image $(call tree,image) --variant $(call quote,VARIANT) $(value ARGS)
+	@python3 -m proofs.image $(call tree,image) --variant $(call quote,VARIANT) --python $(BIN)/python $(value ARGS)
 
 clean: ## Remove the environment and what building and testing left; runs stay
 	@if [ -e $(call quote,VENV)/.age-pipeline ]; then rm -rf $(call quote,VENV); fi

@@ -230,11 +230,11 @@ print("Answered:", answer)
 """
 
 
-def serve(tree: pathlib.Path, environment: dict) -> None:
+def serve(tree: pathlib.Path, environment: dict, python: str) -> None:
     """Serves a model in the tree as the image's user, with a root file system that nobody can write."""
     (tree / "build/ask.py").write_text(_ASK)
     # Here: the image has what serves models, and not what exports them.
-    subprocess.run([sys.executable, "-c", _EXPORT, str(tree / "models")], cwd=CHECKOUT, check=True)
+    subprocess.run([python, "-c", _EXPORT, str(tree / "models")], cwd=CHECKOUT, check=True)
     run_in(tree, "chmod -R a+rX /models /build", environment)
     (health,) = [
         rest
@@ -273,16 +273,19 @@ def main() -> None:
     parser.add_argument("tree", type=pathlib.Path, help="a directory that does not exist yet")
     parser.add_argument("--variant", choices=("cpu", "gpu"), default="cpu")
     parser.add_argument("--target", choices=TARGETS, default="image", help="which of the Dockerfile's images")
+    parser.add_argument("--python", default=".venv/bin/python", help="of the environment that exports the model to be served")
     parser.add_argument("--check", action="store_true", help="run the compiled containers' commands in the tree")
     given = parser.parse_args()
     debian_tree.require("Making the image's tree")
     if given.tree.exists():
         sys.exit(f"{given.tree} exists already: name a directory that does not.")
+    if given.target == "serving" and not (CHECKOUT / given.python).exists():
+        sys.exit(f"{given.python}: no such file. `make setup` makes the environment that exports the model to be served.")
     environment, base_size = build(given.tree.absolute(), given.variant, given.target)
     run_in(given.tree.absolute(), "setpriv --reuid=1000 --regid=1000 --clear-groups age-pipeline --help", environment)
     inspect(given.tree.absolute(), base_size, given.target)
     if given.target == "serving":
-        serve(given.tree.absolute(), environment)
+        serve(given.tree.absolute(), environment, given.python)
         return
     run_in(given.tree.absolute(), _READ_ONLY, environment)
     if given.check:
