@@ -311,7 +311,7 @@ def _chromium():
     return None
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser():
     """Headless Chromium, or a skip that says what to install."""
     program = _chromium()
