@@ -1,6 +1,7 @@
-"""The graph of the pipeline: one function, one component a paragraph, for every runner."""
+"""The graph of the pipeline, for every runner: a data part and a model part, one component a paragraph."""
 
 import os
+from typing import NamedTuple
 
 from tfx.components.example_validator.component import ExampleValidator
 from tfx.components.statistics_gen.component import StatisticsGen
@@ -27,17 +28,33 @@ from schemas.verdict import EXPLORE
 PIPELINE_NAME = "age"
 
 
+class DataPart(NamedTuple):
+    """The components that look at the data, in the order in which they run."""
+
+    example_gen: base_node.BaseNode
+    schema_gen: base_node.BaseNode
+    statistics_gen: base_node.BaseNode
+    example_validator: base_node.BaseNode
+    gate: base_node.BaseNode
+
+
 def components(configuration: Configuration, inputs: GraphInputs) -> list[base_node.BaseNode]:
-    """Returns the components of the pipeline, or of its data part for a look at the data.
+    """Returns the components of the pipeline, or of its data part and a report of it for a look at the data.
 
     Args:
         configuration: what the run shall do.
         inputs: what is known of the run, and what replaces values of the configuration when it begins.
     """
-    parameters, reports = inputs.parameters, configuration.reports_dir
+    data = data_part(configuration, inputs)
+    if inputs.kind == EXPLORE:
+        return [*data, data_report(configuration, inputs, data)]
+    return [*data, *model_part(configuration, inputs, data)]
 
+
+def data_part(configuration: Configuration, inputs: GraphInputs) -> DataPart:
+    """Returns the components from the label file to the gate that stops a run whose data can't be used."""
     example_gen = FaceExampleGen(
-        data_dir=parameters.data_dir,
+        data_dir=inputs.parameters.data_dir,
         data_fingerprint=inputs.data_fingerprint,
         splits=splits_in_order(configuration.data.splits),
         limits=age_schema.limits(age_schema.parse(inputs.schema_text, "the age schema")),
@@ -53,31 +70,40 @@ def components(configuration: Configuration, inputs: GraphInputs) -> list[base_n
 
     example_validator = ExampleValidator(statistics=statistics_gen.outputs["statistics"], schema=schema_gen.outputs["schema"])
 
-    data_gate = DataGate(
+    gate = DataGate(
         rejects=example_gen.outputs["rejects"],
         statistics=statistics_gen.outputs["statistics"],
         schema=schema_gen.outputs["schema"],
         anomalies=example_validator.outputs["anomalies"],
         max_reject_fraction=configuration.data.max_reject_fraction,
-        report_dir=reports,
+        report_dir=configuration.reports_dir,
         run_description=inputs.run_description,
         run_id="" if inputs.steps_know_run_id else inputs.run_id,
     )
 
-    data_part = [example_gen, schema_gen, statistics_gen, example_validator, data_gate]
-    if inputs.kind == EXPLORE:
-        data_report = DataReport(
-            examples=example_gen.outputs["examples"],
-            rejects=example_gen.outputs["rejects"],
-            report_dir=reports,
-            run_id=inputs.run_id,
-            run_description=inputs.run_description,
-        )
-        data_report.add_upstream_node(data_gate)
-        return [*data_part, data_report]
+    return DataPart(example_gen, schema_gen, statistics_gen, example_validator, gate)
+
+
+def data_report(configuration: Configuration, inputs: GraphInputs, data: DataPart) -> base_node.BaseNode:
+    """Returns the component that ends a look at the data."""
+    report = DataReport(
+        examples=data.example_gen.outputs["examples"],
+        rejects=data.example_gen.outputs["rejects"],
+        report_dir=configuration.reports_dir,
+        run_id=inputs.run_id,
+        run_description=inputs.run_description,
+    )
+    report.add_upstream_node(data.gate)
+    return report
+
+
+def model_part(configuration: Configuration, inputs: GraphInputs, data: DataPart) -> list[base_node.BaseNode]:
+    """Returns the components from the training to the report, in the order in which they run."""
+    parameters, reports = inputs.parameters, configuration.reports_dir
+    examples, rejects = data.example_gen.outputs["examples"], data.example_gen.outputs["rejects"]
 
     trainer = Trainer(
-        examples=example_gen.outputs["examples"],
+        examples=examples,
         settings=configuration.trainer,
         epochs=parameters.epochs,
         learning_rate=parameters.learning_rate,
@@ -87,7 +113,7 @@ def components(configuration: Configuration, inputs: GraphInputs) -> list[base_n
         weights_digest=inputs.weights_digest,
         recipe=inputs.recipe,
     )
-    trainer.add_upstream_node(data_gate)
+    trainer.add_upstream_node(data.gate)
 
     champion = Champion(model=trainer.outputs["model"], serving_dir=parameters.serving_dir)
     champion_version = champion.outputs["version"].future()[0].value
@@ -96,9 +122,9 @@ def components(configuration: Configuration, inputs: GraphInputs) -> list[base_n
     best_digest = champion.outputs["best_digest"].future()[0].value
 
     evaluator = AgeEvaluator(
-        examples=example_gen.outputs["examples"],
-        statistics=statistics_gen.outputs["statistics"],
-        schema=schema_gen.outputs["schema"],
+        examples=examples,
+        statistics=data.statistics_gen.outputs["statistics"],
+        schema=data.schema_gen.outputs["schema"],
         model=trainer.outputs["model"],
         settings=configuration.evaluator,
         serving_dir=parameters.serving_dir,
@@ -117,7 +143,7 @@ def components(configuration: Configuration, inputs: GraphInputs) -> list[base_n
     )
 
     verdict = VerdictWriter(
-        rejects=example_gen.outputs["rejects"],
+        rejects=rejects,
         model_run=trainer.outputs["model_run"],
         evaluation=evaluator.outputs["evaluation"],
         infra_blessing=canary.outputs["infra_blessing"],
@@ -141,8 +167,8 @@ def components(configuration: Configuration, inputs: GraphInputs) -> list[base_n
     )
 
     report = BlessingReport(
-        examples=example_gen.outputs["examples"],
-        rejects=example_gen.outputs["rejects"],
+        examples=examples,
+        rejects=rejects,
         evaluation=evaluator.outputs["evaluation"],
         verdict=verdict.outputs["verdict"],
         pushed_model=pusher.outputs["pushed_model"],
@@ -150,7 +176,7 @@ def components(configuration: Configuration, inputs: GraphInputs) -> list[base_n
         run_id=inputs.run_id,
     )
 
-    return [*data_part, trainer, champion, evaluator, canary, verdict, pusher, report]
+    return [trainer, champion, evaluator, canary, verdict, pusher, report]
 
 
 def build(configuration: Configuration, inputs: GraphInputs) -> pipeline.Pipeline:
