@@ -4,6 +4,8 @@ import os
 import pathlib
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+# TensorFlow Transform sets it to 1 when it is imported, for every process that a test starts afterwards.
+os.environ["TF_USE_LEGACY_KERAS"] = "0"
 
 import pytest
 

@@ -4,6 +4,7 @@ A new group is a new module with `COMMANDS`, named in `_GROUPS`. Libraries load 
 answers at once.
 """
 
+import os
 import sys
 import traceback
 
@@ -31,6 +32,8 @@ def cli():
 
 def main() -> None:
     """Runs the command line and turns every ending into a sentence and an exit status."""
+    # Networks here are of Keras 3. Where TensorFlow Transform was imported, it asks for Keras 2 of every process that follows.
+    os.environ["TF_USE_LEGACY_KERAS"] = "0"
     try:
         cli.main(standalone_mode=False)
     except RunStopped as error:

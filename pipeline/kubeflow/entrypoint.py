@@ -346,5 +346,6 @@ def main(arguments: list[str]) -> int:
 if __name__ == "__main__":
     # kfp's own word for a step's process, in which it leaves its client out, and with it that of Kubernetes.
     os.environ["_KFP_RUNTIME"] = "true"
+    os.environ["TF_USE_LEGACY_KERAS"] = "0"
     lean_imports.install()
     sys.exit(main(sys.argv[1:]))

@@ -44,7 +44,8 @@ def directory(models, tmp_path_factory) -> ServingDirectory:
 @pytest.fixture(scope="module")
 def server(directory):
     settings = [argument for key, value in LIMITS.items() for argument in ("--set", f"serve.{key}={value}")]
-    with running("--serving-dir", directory.path, *settings) as server:
+    keras_2 = {"TF_USE_LEGACY_KERAS": "1"}  # as TensorFlow Transform leaves it for what is started after its import
+    with running("--serving-dir", directory.path, *settings, environment=keras_2) as server:
         server.ready_at_first = server.get("/v2/health/ready")[0]
         server.wait_until_it_serves(directory.versions()[0].version)
         yield server
