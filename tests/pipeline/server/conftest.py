@@ -5,6 +5,7 @@ import contextlib
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import threading
@@ -62,7 +63,23 @@ class RunningServer:
             if self.process.poll() is not None:
                 break
             time.sleep(0.02)
-        raise AssertionError(f"nothing like {message!r} {facts} in the log: {self.log[-5:]} {self.other_lines[-20:]}")
+        raise AssertionError(f"nothing like {message!r} {facts} in the log. {self.said()}")
+
+    def said(self) -> str:
+        """Returns what tells how the server came to where it is: its events, few of its requests, and what its threads do."""
+        events = [line for line in self.log if line["message"] != "request"]
+        requests = [line for line in self.log if line["message"] == "request"]
+        threads = []
+        for task in sorted(pathlib.Path(f"/proc/{self.process.pid}/task").glob("*")):
+            with contextlib.suppress(OSError):
+                state = re.search(r"^State:\s*(.*)$", (task / "status").read_text(), re.MULTILINE)
+                threads.append(
+                    f"{(task / 'comm').read_text().strip()} {state[1] if state else ''} in {(task / 'wchan').read_text()}"
+                )
+        return (
+            f"Its events: {events[:20]} … {events[20:][-10:]}. {len(requests)} requests, the last: {requests[-2:]}. Other lines: "
+            f"{self.other_lines[:20]} … {self.other_lines[20:][-10:]}. Exit status: {self.process.poll()}. Threads: {threads}"
+        )
 
     def get(self, path: str, **headers: str) -> tuple[int, dict, dict]:
         return self.send(urllib.request.Request(self.address + path, headers=headers))
@@ -87,7 +104,7 @@ class RunningServer:
             if status == 200 and headers["model-version"] == str(version):
                 return
             time.sleep(0.02)
-        raise AssertionError(f"version {version} was not taken up: {self.log[-5:]}")
+        raise AssertionError(f"version {version} was not taken up. {self.said()}")
 
     def end(self) -> int:
         """Ends it as a cluster does, and returns its exit status."""
