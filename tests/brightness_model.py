@@ -58,9 +58,16 @@ def write_model_with_interval(model: str, directory: pathlib.Path) -> str:
 
         @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="image_bytes")])
         def serve(self, image_bytes):
-            age = self.answering.signatures["serving_default"](image_bytes=image_bytes)["age"]
+            return self._around(self.answering.signatures["serving_default"](image_bytes=image_bytes)["age"])
+
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="examples")])
+        def evaluate(self, examples):
+            return self._around(self.answering.signatures["serving_examples"](examples=examples)["age"])
+
+        def _around(self, age):
             return {"age": age, "age_low": age - 5, "age_high": age + 5}
 
     module = WithInterval()
-    tf.saved_model.save(module, str(directory), signatures={"serving_default": module.serve})
+    signatures = {"serving_default": module.serve, "serving_examples": module.evaluate}
+    tf.saved_model.save(module, str(directory), signatures=signatures)
     return str(directory)

@@ -21,6 +21,7 @@ from schemas.verdict import (
     Approval,
     Canary,
     Champion,
+    Intervals,
     Paths,
     Stage,
     Training,
@@ -117,6 +118,10 @@ def _champion(version: int, result: "EvaluationResult") -> Champion | None:
     return Champion(version=version, metrics=result.champion_metrics, **compared)
 
 
+def _intervals(result: "EvaluationResult", promised: float | None) -> Intervals | None:
+    return result.intervals.model_copy(update={"promised": promised}) if result.intervals else None
+
+
 def of_model(
     run: RunDescription,
     run_id: str,
@@ -152,7 +157,6 @@ def of_model(
     predictions = predictions_file.read(predictions_path, attributes)
     errors = predictions.predicted_age - predictions.real_age
     promised = ((run.configuration or {}).get("trainer") or {}).get("interval_coverage")
-    intervals = result.intervals.model_copy(update={"promised": promised}) if result.intervals else None
     metrics = result.metrics.model_copy(update={"mae_interval": prediction_errors.mae_interval(errors)})
     blessed = result.validation_ok and (canary is None or canary.passed)
     return _verdict(
@@ -162,7 +166,7 @@ def of_model(
         reasons=[*result.reasons, *(canary.reasons if canary else [])],
         metrics=metrics,
         constant_baseline=prediction_errors.constant_baseline(predictions, data.ages[features.TRAIN].median),
-        intervals=intervals,
+        intervals=_intervals(result, promised),
         champion=_champion(champion_version, result),
         best_version=result.best_version,
         canary=canary,
@@ -236,6 +240,7 @@ def of_evaluation(
     settings: EvaluatorSettings,
     model_version: int,
     model: str,
+    promised_coverage: float | None = None,
     reasons: Sequence[str] = (),
 ) -> Verdict:
     """Returns what was found of a model on other data than its own; nothing is decided.
@@ -252,6 +257,7 @@ def of_evaluation(
         settings: by which slices are judged, as the gate judges them.
         model_version: of the model; 0 where it has none.
         model: its directory.
+        promised_coverage: share of real ages that its intervals are made to hold; None where it gives none, or nobody knows.
         reasons: what must be known before the numbers are believed, in sentences.
     """
     predictions_path = storage.join(evaluation, predictions_file.PREDICTIONS_FILE)
@@ -265,6 +271,7 @@ def of_evaluation(
         blessed=None,
         reasons=list(reasons),
         metrics=metrics,
+        intervals=_intervals(result, promised_coverage),
         slices=slices,
         groups=evidence.groups(slices),
         weakest_slices=prediction_errors.weakest_slices(slices, metrics.mae),

@@ -12,9 +12,17 @@ from tensorflow_metadata.proto.v0 import statistics_pb2
 
 from age import progress, storage
 from age.dataset import beam_leftovers, data_facts, example_folder, fingerprint, label_file
-from age.evaluation import evaluation_config, evaluation_result, extractors, predictions_writer
+from age.evaluation import (
+    evaluation_config,
+    evaluation_result,
+    extractors,
+    interval_coverage,
+    predictions_file,
+    predictions_writer,
+)
 from age.evaluation.settings import EvaluatorSettings
 from age.reporting import page, verdicts
+from age.serving import model_outputs
 from age.serving.serving_directory import EXTRA_ASSETS, PROVENANCE_FILE, ServedModel
 from schemas import features
 from schemas.age_schema import Limits
@@ -61,8 +69,9 @@ def evaluate(
         )
     config = evaluation_config.make(settings, attributes, _different_values(data_dir, attributes))
     model = tfma.default_eval_shared_model(eval_saved_model_path=served.path, eval_config=config)
+    with_intervals = set(predictions_file.INTERVAL_COLUMNS) <= model_outputs.names(served.path, evaluation_config.SIGNATURE)
     progress.report("Measuring the model")
-    with predictions_writer.writing_predictions(evaluation, attributes, counts.used):
+    with predictions_writer.writing_predictions(evaluation, attributes, counts.used, with_intervals=with_intervals):
         tfma.run_model_analysis(
             eval_shared_model=model,
             eval_config=config,
@@ -73,6 +82,10 @@ def evaluate(
             pipeline_options=PipelineOptions([]),
         )
     beam_leftovers.remove(evaluation)
+    predictions = predictions_file.read(storage.join(evaluation, predictions_file.PREDICTIONS_FILE), attributes)
+    intervals = interval_coverage.measure(predictions, evaluation_config.attributes_sliced_by(config))
+    interval_coverage.write(evaluation, intervals, [])
+    provenance = _provenance(served)
     verdict = verdicts.of_evaluation(
         RunDescription(kind=EVALUATE, data_fingerprint=found.content, data_dir=data_dir, configuration=configuration),
         os.path.basename(directory),
@@ -85,7 +98,8 @@ def evaluate(
         settings,
         served.version,
         served.path,
-        _warnings(served, found.content),
+        _promised(provenance),
+        _warnings(provenance, found.content),
     )
     page.write(verdict, directory)
     # The photographs are where they were, and what the page shows of them is in the page.
@@ -110,12 +124,23 @@ def _different_values(data_dir: str, attributes: list[str]) -> statistics_pb2.Da
     return statistics
 
 
-def _warnings(served: ServedModel, data_fingerprint: str) -> list[str]:
-    path = storage.join(served.path, EXTRA_ASSETS, PROVENANCE_FILE)
+def _provenance(served: ServedModel) -> dict[str, Any]:
+    """Returns what the model was made from; nothing where it does not tell."""
     try:
-        provenance = json.loads(storage.read_bytes(path))
+        provenance = json.loads(storage.read_bytes(storage.join(served.path, EXTRA_ASSETS, PROVENANCE_FILE)))
     except (OSError, ValueError):
-        return []
+        return {}
+    return provenance if isinstance(provenance, dict) else {}
+
+
+def _promised(provenance: dict[str, Any]) -> float | None:
+    """Returns the share of real ages that the model's intervals are made to hold; None where nobody knows."""
+    trainer = provenance.get("trainer")
+    promised = trainer.get("interval_coverage") if isinstance(trainer, dict) else None
+    return promised if isinstance(promised, float) else None
+
+
+def _warnings(provenance: dict[str, Any], data_fingerprint: str) -> list[str]:
     if provenance.get("data_fingerprint") != data_fingerprint:
         return []
     return [

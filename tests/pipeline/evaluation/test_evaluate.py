@@ -55,6 +55,25 @@ def test_the_error_its_interval_and_that_of_every_slice_are_printed_and_left_as_
     assert not list(out.glob("examples/Split-*")), "the photographs are not kept twice"
 
 
+def test_what_the_intervals_of_a_model_hold_is_measured_as_the_gate_does(model, tmp_path, capsys):
+    errors = [1.0, -6.0] * 20
+    write_labels(tmp_path / "faces", errors)
+    with_interval = pathlib.Path(brightness_model.write_model_with_interval(model, tmp_path / "interval"))
+    (with_interval / "assets.extra").mkdir()
+    (with_interval / "assets.extra" / "provenance.json").write_text('{"trainer": {"interval_coverage": 0.8}}')
+
+    evaluate("--model", with_interval, "--workdir", tmp_path / "work", "--out", tmp_path / "found", tmp_path / "faces")
+
+    intervals = json.loads((tmp_path / "found" / "evaluation.json").read_text())["intervals"]
+    whole, slices = intervals["whole"], {(one["feature"], one["value"]): one for one in intervals["slices"]}
+    assert (intervals["promised"], whole["coverage"], whole["example_count"]) == (0.8, 0.5, 40)
+    assert whole["mean_width"] == pytest.approx(10, abs=1e-3)
+    assert (slices["gender", "male"]["coverage"], slices["gender", "female"]["coverage"]) == (1, 0)
+    assert "hold 50.0 % of the real ages (80 % promised); mean width 10.00 years" in capsys.readouterr().out
+    page = (tmp_path / "found" / "report.html").read_text()
+    assert "On these photographs it holds 50.0" in page and "test split" not in page
+
+
 def test_a_folder_without_a_usable_row_says_so(model, tmp_path):
     (tmp_path / "labels.csv").write_text("file_name,real_age\nabsent.png,3\n")
 
