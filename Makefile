@@ -14,7 +14,7 @@ CONFIG ?=
 WORKDIR ?=
 ## SET='a.b=c …' values that override the configuration's
 SET ?=
-## TREE=DIR      where a Debian tree or Kubeflow's programs go (/var/tmp/age-current, -first-run, -image or -kubeflow, by target)
+## TREE=DIR      where a Debian tree or Kubeflow's programs go (/var/tmp/age-current, -first-run, -image, -kubeflow or -promtool, by target)
 TREE ?=
 ## ARGS='…'      further arguments, for the command that the target runs
 ARGS ?=
@@ -33,7 +33,7 @@ RUN_OPTIONS = --config $(call quote,CONFIG) \
 	$(foreach override,$(value SET),--set '$(subst ','\'',$(override))')
 
 MAKEFLAGS += --no-print-directory
-.PHONY: help setup run test lint format schema test-current test-first-run test-containers test-backend test-flink flink-up flink-down bench lock image-tree clean
+.PHONY: help setup run test lint format schema test-current test-first-run test-containers test-backend test-flink test-alerts flink-up flink-down bench lock image-tree clean
 
 help: ## List the targets and their parameters
 	@echo 'Targets:'
@@ -73,6 +73,9 @@ test-backend: setup ## Run the compiled pipeline on Kubeflow's own programs, bui
 
 test-flink: setup ## Run the data steps on a Flink cluster of this machine (needs Java 17 or 21, and Maven)
 	@$(BIN)/python -m pytest -m flink tests/flink $(value ARGS)
+
+test-alerts: setup ## Have Prometheus' own tool, built in TREE= (needs Go), check and try the server's alerts
+	@$(BIN)/python -m proofs.promtool $(call tree,promtool) $(value ARGS)
 
 flink-up: setup ## Start Flink, Beam's job server and a pool of workers on this machine (needs Java 17 or 21, and Maven)
 	@$(BIN)/python deploy/flink/standalone.py up $(value ARGS)

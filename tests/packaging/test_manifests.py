@@ -9,10 +9,10 @@ import yaml
 from kubernetes import client
 
 DEPLOY = pathlib.Path(__file__).resolve().parents[2] / "deploy"
-# Defined by operators: tests/flink looks at the first one, nothing here at the second.
-CUSTOM = {"FlinkDeployment", "InferenceService"}
+# Defined by others: tests/flink looks at the first one, test_serving_manifests.py at the others.
+CUSTOM = {"FlinkDeployment", "InferenceService", "ServiceMonitor", "PrometheusRule", "Kustomization"}
 DOCUMENTS = {
-    f"{path.name}-{document['kind']}-{document['metadata']['name']}": document
+    f"{path.relative_to(DEPLOY)}-{document['kind']}-{document['metadata']['name']}": document
     for path in sorted(DEPLOY.rglob("*.yaml"))
     for document in yaml.safe_load_all(path.read_text())
     if document["kind"] not in CUSTOM
@@ -37,7 +37,8 @@ def pods(node):
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_every_field_is_one_of_kubernetes(name):
     document = DOCUMENTS[name]
-    assert understood(document, f"V1{document['kind']}") == document
+    version = document["apiVersion"].rpartition("/")[2].upper()
+    assert understood(document, f"{version}{document['kind']}") == document
 
 
 def test_pod_templates_of_the_flink_deployment_are_kubernetes_too():
