@@ -1,4 +1,7 @@
-"""The history of a serving directory: one file for each event, which nobody changes or removes afterwards."""
+"""The history of a serving directory: one file for each event, which nobody changes or removes afterwards.
+
+An event is announced before it is brought about, and recorded afterwards: a process that dies in between leaves known what it did.
+"""
 
 import datetime
 import getpass
@@ -63,22 +66,50 @@ def read(directory: str) -> list[Event]:
     Raises:
         BadInput: a file holds no event. None is passed over: a withdrawal that is not seen would be undone.
     """
-    events = []
-    for name in storage.list_directory(directory):
-        if not name.endswith(".json"):
-            continue
-        path = storage.join(directory, name)
-        try:
-            events.append(Event.model_validate_json(storage.read_bytes(path)))
-        except FileNotFoundError:
-            continue
-        except (pydantic.ValidationError, OSError) as error:
-            raise BadInput(
-                f"{path}: expected an event of the serving directory's history, and it can't be read as one: "
-                f"{str(error).splitlines()[0]}. Mend the file from a copy, or move it away; which versions were withdrawn is known "
-                "from these files alone."
-            ) from error
-    return events
+    paths = [storage.join(directory, name) for name in storage.list_directory(directory) if name.endswith(".json")]
+    return [event for event in map(_event, paths) if event is not None]
+
+
+def _event(path: str) -> Event | None:
+    try:
+        return Event.model_validate_json(storage.read_bytes(path))
+    except FileNotFoundError:
+        return None
+    except (pydantic.ValidationError, OSError) as error:
+        raise BadInput(
+            f"{path}: expected an event of the serving directory's history, and it can't be read as one: "
+            f"{str(error).splitlines()[0]}. Mend the file from a copy, or move it away; which versions were withdrawn is known "
+            "from these files alone."
+        ) from error
+
+
+def announce(path: str, event: Event) -> None:
+    """Says what is about to be done; the caller holds the directory's lock.
+
+    Args:
+        path: the file that says it, in place of what was announced before.
+        event: as it will be recorded.
+    """
+    storage.write_bytes(path, _written(event), durable=True)
+
+
+def announced(path: str) -> Event | None:
+    """Returns what was announced last; None where that was recorded, or given up.
+
+    Raises:
+        BadInput: the file holds no event.
+    """
+    return _event(path)
+
+
+def settle(path: str) -> None:
+    """Takes back what was announced, because it is recorded or never came about; the caller holds the directory's lock."""
+    if storage.exists(path):
+        storage.remove_file(path)
+
+
+def _written(event: Event) -> bytes:
+    return event.model_dump_json(indent=2).encode() + b"\n"
 
 
 def record(directory: str, event: Event) -> None:
@@ -87,4 +118,4 @@ def record(directory: str, event: Event) -> None:
     numbers = [int(name[:8]) for name in storage.list_directory(directory) if name[:8].isdigit()]
     # The rest of the name keeps two events apart even where the lock did not hold.
     name = f"{max(numbers, default=0) + 1:08d}-{uuid.uuid4().hex[:8]}.json"
-    storage.write_bytes(storage.join(directory, name), event.model_dump_json(indent=2).encode() + b"\n", durable=True)
+    storage.write_bytes(storage.join(directory, name), _written(event), durable=True)

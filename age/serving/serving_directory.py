@@ -3,6 +3,7 @@
     <serving directory>/
         1790000000/                 a version; the one with the highest number is served
         .age-pipeline/history/      what happened to versions, one file for each event
+        .age-pipeline/announced     what is being done to a version just now, or was when a process died
         .age-pipeline/withdrawn/    versions that were taken away and can be restored
         .age-pipeline/waiting/      models that a person has yet to approve
         .age-pipeline/unfinished/   what is being written or removed
@@ -151,12 +152,17 @@ class ServingDirectory:
         return served_models(self._own("withdrawn"))
 
     def events(self) -> list[history.Event]:
-        """Returns what happened, in order.
+        """Returns what happened, in order, with what a process did and could not record any more.
 
         Raises:
             BadInput: an event can't be read.
         """
-        return history.read(self._own("history"))
+        # In this order: between the two, whoever announced it may record it.
+        announced = history.announced(self._own("announced"))
+        events = history.read(self._own("history"))
+        if announced is not None and announced not in events and self._has_come_about(announced):
+            events.append(announced)
+        return events
 
     def champion(self, candidate: str) -> Champion:
         """Returns what a candidate has to stand up to: the newest version being served that is not this very model.
@@ -233,12 +239,12 @@ class ServingDirectory:
                 staged = staged or self._stage(model, digest)
                 version = self._next_version()
                 path = storage.join(self.path, str(version))
-                self._appear(staged, path, still_mine)
+                with self._recorded(_event("published", version, digest, run, by, why, mae)):
+                    self._appear(staged, path, still_mine)
             except BaseException:
                 if staged and storage.is_directory(staged):
                     storage.remove_tree(staged)
                 raise
-            self._record("published", version, digest, run, by, why, mae)
         return Publication(ServedModel(version, path), new=True)
 
     def hold(
@@ -394,18 +400,19 @@ class ServingDirectory:
         with self._changing() as still_mine:
             changes = plan()
             for change in changes:
-                digest = content_digest(change.path)
-                if change.what == "pruned":
-                    self._disappear(change.path)
-                elif change.what == "withdrawn":
-                    self._move(change.path, storage.join(self._own("withdrawn"), str(change.version)), still_mine)
-                else:
-                    self._move(change.path, storage.join(self.path, str(change.version)), still_mine)
-                self._record(change.what, change.version, digest, "", by, why)
+                with self._recorded(_event(change.what, change.version, content_digest(change.path), by=by, why=why)):
+                    if change.what == "pruned":
+                        self._disappear(change.path)
+                    else:
+                        self._move(change.path, self._destination(change.what, change.version), still_mine)
         return changes
 
     def _own(self, *parts: str) -> str:
         return storage.join(self.path, OWN_FOLDER, *parts)
+
+    def _destination(self, what: history.What, version: int) -> str:
+        """Returns where a version is after it was withdrawn or restored."""
+        return storage.join(self._own("withdrawn") if what == "withdrawn" else self.path, str(version))
 
     def _is_newest(self, digest: str) -> bool:
         versions = self.versions()
@@ -456,6 +463,7 @@ class ServingDirectory:
         except OSError as error:
             raise BadInput(f"{self.path}: the serving directory can't be made: {error.strerror or error}.") from error
         with directory_lock.locked(self._own("lock")) as still_mine:
+            self._settle(still_mine)
             self._catch_up()
             self._sweep()
             yield still_mine
@@ -516,38 +524,68 @@ class ServingDirectory:
         storage.sync(self.path)
         storage.remove_tree(gone)
 
-    def _record(
-        self, what: history.What, version: int, digest: str, run: str, by: str, why: str, mae: float | None = None
-    ) -> None:
-        event = history.Event(
-            when=datetime.datetime.now(datetime.timezone.utc),
-            what=what,
-            version=version,
-            digest=digest,
-            run=run,
-            by=by or history.whoever_this_is(),
-            why=why,
-            mae=mae,
-        )
+    @contextlib.contextmanager
+    def _recorded(self, event: history.Event) -> Iterator[None]:
+        """Announces what the block does, and records it."""
+        history.announce(self._own("announced"), event)
+        yield
+        self._record(event)
+        history.settle(self._own("announced"))
+
+    def _record(self, event: history.Event) -> None:
         history.record(self._own("history"), event)
 
+    def _has_come_about(self, event: history.Event) -> bool:
+        """Whether what was announced is to be seen: on a local disk it is done then, on an object store all but done."""
+        served = is_model(storage.join(self.path, str(event.version)))
+        if event.what in history.PRESENT:
+            return served
+        return not served and is_model(self._destination("withdrawn", event.version)) is (event.what == "withdrawn")
+
+    def _settle(self, still_mine: directory_lock.StillMine) -> None:
+        """Finishes and records what a process announced that died before it could, or forgets it where nothing came of it."""
+        event = history.announced(self._own("announced"))
+        if event is None:
+            return
+        if event not in history.read(self._own("history")):
+            self._move_the_rest(event, still_mine)
+            if self._has_come_about(event):
+                self._record(event)
+        history.settle(self._own("announced"))
+
+    def _move_the_rest(self, event: history.Event, still_mine: directory_lock.StillMine) -> None:
+        """Moves or removes, on an object store, what a process left of a version that it was moving or removing."""
+        version = str(event.version)
+        served, withdrawn = storage.join(self.path, version), storage.join(self._own("withdrawn"), version)
+        if not storage.is_remote(self.path):
+            return
+        if event.what == "withdrawn" and not is_model(served) and is_model(withdrawn) and storage.is_directory(served):
+            self._move_files(served, withdrawn, still_mine)
+        elif event.what == "restored" and storage.is_directory(served) and storage.is_directory(withdrawn):
+            self._move_files(withdrawn, served, still_mine)
+        elif event.what == "pruned" and not is_model(served) and storage.is_directory(served):
+            storage.remove_tree(served)
+
     def _catch_up(self) -> None:
-        """Records what somebody did to the directory by hand, or a process that died before it could say so."""
+        """Records what somebody did to the directory by hand."""
         last = {event.version: event for event in self.events()}
         present = self.versions()
         withdrawn = {served.version: served for served in self.withdrawn()}
         for served in present:
             if served.version not in last or last[served.version].what not in history.PRESENT:
-                self._record("found", served.version, served.digest, "", "unknown", "in the directory, and not published here")
+                self._record(
+                    _event(
+                        "found", served.version, served.digest, by="unknown", why="in the directory, and not published here"
+                    )
+                )
         for version in sorted(set(last) - {served.version for served in present}):
             if last[version].what not in history.PRESENT:
                 continue
             if version in withdrawn:
-                self._record(
-                    "withdrawn", version, withdrawn[version].digest, "", "unknown", "found among the withdrawn versions"
-                )
+                why = "found among the withdrawn versions"
+                self._record(_event("withdrawn", version, withdrawn[version].digest, by="unknown", why=why))
             else:
-                self._record("gone", version, last[version].digest, "", "unknown", "not in the directory any more")
+                self._record(_event("gone", version, last[version].digest, by="unknown", why="not in the directory any more"))
 
     def _sweep(self) -> None:
         """Removes what dead processes left unfinished long ago."""
@@ -557,6 +595,21 @@ class ServingDirectory:
             path = self._own("unfinished", name)
             if time.time() - os.path.getmtime(path) > _UNFINISHED_SECONDS:
                 storage.remove_tree(path)
+
+
+def _event(
+    what: history.What, version: int, digest: str, run: str = "", by: str = "", why: str = "", mae: float | None = None
+) -> history.Event:
+    return history.Event(
+        when=datetime.datetime.now(datetime.timezone.utc),
+        what=what,
+        version=version,
+        digest=digest,
+        run=run,
+        by=by or history.whoever_this_is(),
+        why=why,
+        mae=mae,
+    )
 
 
 def _said(champion: Champion) -> str:

@@ -127,6 +127,8 @@ def test_a_process_that_is_killed_while_it_pushes_leaves_whole_versions_and_no_l
     last = write_model(tmp_path / "last", "last")
     published = directory.publish(last, compared_with=directory.champion(content_digest(last)))
     assert published.new and directory.versions()[0] == published.served
-    known = {event.version for event in directory.events() if event.what in ("published", "found")}
-    assert known == {served.version for served in directory.versions()}
+    known = {event.version: event for event in directory.events()}
+    assert known.keys() == {served.version for served in directory.versions()}
+    assert {event.what for event in known.values()} == {"published"}, "the dead pushed, and nobody else put versions there"
+    assert all(event.run or event.digest == content_digest(last) for event in known.values())
     assert directory.champion(content_digest(last)) != Champion()
