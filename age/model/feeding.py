@@ -1,5 +1,6 @@
-"""Feeds the trainable tail from the feature cache."""
+"""Feeds the trained part of a network, from the feature cache or from the files."""
 
+import dataclasses
 import itertools
 import os
 from collections.abc import Callable, Iterator
@@ -8,8 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from age.model import datasets
+from age.model import datasets, example_reading, feature_cache, network
 from age.model.feature_cache import CachedSplit, Features
+from age.model.settings import TrainerSettings
+from schemas.verdict import FeatureCache
 
 _WINDOW_BYTES = 2**30
 _BLOCK_BYTES = 4 * 2**20
@@ -124,3 +127,69 @@ def validation_batches(split: CachedSplit, batch_size: int) -> tf.data.Dataset:
             yield rows, np.zeros_like(rows)
 
     return _dataset(split, batches, -(-count // batch_size))
+
+
+@dataclasses.dataclass(frozen=True)
+class Batches:
+    """What a training is fed with.
+
+    Attributes:
+        training: what is learnt from, in a new order in each epoch.
+        validation: what is measured on after each.
+        cache: what was kept of it on disk; None where nothing was.
+    """
+
+    training: tf.data.Dataset
+    validation: tf.data.Dataset
+    cache: FeatureCache | None
+
+
+def batches(
+    net: network.AgeNetwork,
+    settings: TrainerSettings,
+    training: example_reading.Split,
+    validation: example_reading.Split,
+    feature_cache_dir: str,
+    epoch: Callable[[], int],
+) -> Batches:
+    """Returns what a training is fed with: from the feature cache, which is filled where it lacks something, or from the files.
+
+    Args:
+        net: what is trained, and its frozen part.
+        settings: the `trainer` section.
+        training: what is learnt from.
+        validation: what chooses the best epoch.
+        feature_cache_dir: where the outputs of frozen layers are kept, or the decoded images when nothing is frozen.
+        epoch: says which epoch begins, counted from 0.
+
+    Raises:
+        BadInput: a full disk.
+    """
+    if not settings.feature_cache:
+        return Batches(
+            training.streamed_batches(settings.image_size, settings.batch_size, shuffle_seed=settings.seed, epoch=epoch),
+            validation.streamed_batches(settings.image_size, settings.batch_size),
+            None,
+        )
+    views = settings.views if net.stem is not None else 1
+    cached = feature_cache.cached_splits(
+        feature_cache_dir,
+        net.stem,
+        net.stem_digest(),
+        settings,
+        [
+            feature_cache.Source(training.file_patterns, training.labels, views),
+            feature_cache.Source(validation.file_patterns, validation.labels, views=1),
+        ],
+    )
+    cache = FeatureCache(
+        computed=any(split.computed for split in cached),
+        views=views,
+        bytes=sum(int(split.features.nbytes) for split in cached),
+        seconds=sum(split.seconds for split in cached),
+    )
+    return Batches(
+        training_batches(cached[0], settings.batch_size, settings.seed, epoch),
+        validation_batches(cached[1], settings.batch_size),
+        cache,
+    )

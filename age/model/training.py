@@ -3,34 +3,25 @@
 import json
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Protocol
 
 import keras
 import numpy as np
-import numpy.typing as npt
 import tensorflow as tf
 
 from age import environment, progress, storage
 from age.model import (
     checkpoint_file,
-    epoch_progress,
     example_reading,
     export,
-    feature_cache,
-    feeding,
+    fitting,
     network,
     objective,
-    optimizer,
-    precision,
     prediction_intervals,
-    resumption,
 )
-from age.model.augmentation import augmenter
 from age.model.settings import TrainerInputs, TrainerSettings
 from age.serving import training_images
-from schemas.failures import TrainingDiverged
-from schemas.verdict import FeatureCache, Training
 
 HISTORY_FILE = "history.json"
 
@@ -53,54 +44,6 @@ class FnArgs(Protocol):
     model_run_dir: str
 
 
-def _training_model(net: network.AgeNetwork, settings: TrainerSettings) -> keras.Model:
-    """Returns the model that is fitted: the tail, or the whole with random variations in front when it takes images."""
-    if net.stem is not None and settings.feature_cache:
-        return net.tail
-    images = keras.Input(net.trained.input.shape[1:])
-    return keras.Model(images, net.trained(augmenter(settings.augmentation, settings.seed)(images)), name="training")
-
-
-def _fit(
-    net: network.AgeNetwork,
-    settings: TrainerSettings,
-    policy: precision.Policy,
-    ages: npt.NDArray[np.float32],
-    train: tf.data.Dataset,
-    validation: tf.data.Dataset,
-    callbacks: Sequence[keras.callbacks.Callback],
-    first_epoch: int,
-) -> None:
-    model = _training_model(net, settings)
-    steps = int(train.cardinality()) * settings.epochs
-    model.compile(
-        optimizer=precision.scaled(optimizer.optimizer(settings, steps, net.new_variables), policy),
-        loss=objective.loss(settings, ages),
-        metrics=[objective.metric(settings)],
-        # Keras compiles with XLA wherever it can; on CPUs that halves the speed of convolutions.
-        jit_compile="auto" if tf.config.list_physical_devices("GPU") else False,
-    )
-    # Before the others: the moving averages are what is measured, and what the best epoch is chosen from.
-    averaging = [keras.callbacks.SwapEMAWeights(swap_on_epoch=True)] if settings.ema_momentum else []
-    model.fit(
-        train,
-        validation_data=validation,
-        initial_epoch=first_epoch,
-        epochs=settings.epochs,
-        shuffle=False,  # the batches come shuffled
-        verbose=1 if os.isatty(1) else 2,
-        callbacks=[*averaging, keras.callbacks.TerminateOnNaN(), *callbacks],
-    )
-
-
-def _check_history(history: Mapping[str, Sequence[float]], settings: TrainerSettings) -> None:
-    if not history.get("val_mae") or not np.isfinite(history["loss"]).all():
-        raise TrainingDiverged(
-            f"Training diverged: the loss is not a number any more after {len(history['loss'])} epoch(s) at a learning rate "
-            f"of {settings.learning_rate:g}. Lower trainer.learning_rate."
-        )
-
-
 def build_network(settings: TrainerSettings, labels: example_reading.Labels) -> network.AgeNetwork:
     """Builds the network that a configuration describes, for the ages that it will be trained on.
 
@@ -115,124 +58,6 @@ def build_network(settings: TrainerSettings, labels: example_reading.Labels) -> 
     """
     keras.utils.set_random_seed(settings.seed)
     return network.build(settings, network.TrainingAges.of(labels.ages))
-
-
-def _batches(
-    net: network.AgeNetwork,
-    settings: TrainerSettings,
-    training: example_reading.Split,
-    validation: example_reading.Split,
-    feature_cache_dir: str,
-    epoch: Callable[[], int],
-) -> tuple[tf.data.Dataset, tf.data.Dataset, FeatureCache | None]:
-    """Returns what is trained on, what is validated on, and what was kept of it on disk."""
-    if not settings.feature_cache:
-        return (
-            training.streamed_batches(settings.image_size, settings.batch_size, shuffle_seed=settings.seed, epoch=epoch),
-            validation.streamed_batches(settings.image_size, settings.batch_size),
-            None,
-        )
-    views = settings.views if net.stem is not None else 1
-    cached = feature_cache.cached_splits(
-        feature_cache_dir,
-        net.stem,
-        net.stem_digest(),
-        settings,
-        [
-            feature_cache.Source(training.file_patterns, training.labels, views),
-            feature_cache.Source(validation.file_patterns, validation.labels, views=1),
-        ],
-    )
-    cache = FeatureCache(
-        computed=any(split.computed for split in cached),
-        views=views,
-        bytes=sum(int(split.features.nbytes) for split in cached),
-        seconds=sum(split.seconds for split in cached),
-    )
-    return (
-        feeding.training_batches(cached[0], settings.batch_size, settings.seed, epoch),
-        feeding.validation_batches(cached[1], settings.batch_size),
-        cache,
-    )
-
-
-def train(
-    net: network.AgeNetwork,
-    settings: TrainerSettings,
-    training: example_reading.Split,
-    validation: example_reading.Split,
-    feature_cache_dir: str,
-    log_dir: str | None = None,
-    checkpoint: checkpoint_file.CheckpointFile | None = None,
-) -> Training:
-    """Trains a network; it ends with the weights of its best epoch, and computes in float32 again.
-
-    With a checkpoint, it goes on from what an interrupted training left there, and ends with the weights that the same training
-    without an interruption ends with.
-
-    Args:
-        net: from `build_network`; its variables change.
-        settings: the same as it was built from.
-        training: what is learnt from.
-        validation: what early stopping and the choice of the best epoch look at.
-        feature_cache_dir: where the outputs of frozen layers are kept, or the decoded images when nothing is frozen.
-        log_dir: where TensorBoard's summaries go; None for nowhere.
-        checkpoint: where checkpoints are kept, for the very training that the other arguments describe; None for nowhere. It is
-            left there: whoever has made use of the result removes it.
-
-    Returns:
-        What the training was like.
-
-    Raises:
-        BadInput: a full disk, or a precision that the hardware lacks.
-        TrainingDiverged: a loss that is not a number.
-    """
-    started = time.monotonic()
-    early_stopping = keras.callbacks.EarlyStopping(
-        monitor="val_mae", mode="min", patience=settings.early_stopping_patience, restore_best_weights=True
-    )
-    resumed = resumption.Resumption(checkpoint, early_stopping, started)
-    time_limit = resumption.TimeLimit(settings.max_minutes, resumed)
-    callbacks = [
-        early_stopping,
-        *([keras.callbacks.TensorBoard(log_dir, write_graph=False)] if log_dir else []),
-        epoch_progress.EpochProgress(resumed.history.get("val_mae", ())),
-        resumed,
-        time_limit,
-    ]
-    policy = precision.chosen(settings.precision, net.backbone)
-    with precision.computing_in(policy, net.backbone):
-        train_batches, validation_batches, cache = _batches(
-            net, settings, training, validation, feature_cache_dir, lambda: resumed.epoch
-        )
-        # Building and computing features draw random numbers, or don't when the cache has them: start afresh.
-        keras.utils.set_random_seed(settings.seed)
-
-        fit_started = time.monotonic()
-        ages = training.labels.ages
-        _fit(net, settings, policy, ages, train_batches, validation_batches, callbacks, resumed.first_epoch)
-    history = resumed.history
-    _check_history(history, settings)
-    now = time.monotonic()
-    best = int(np.argmin(history["val_mae"]))
-    return Training(
-        history={name: [*values] for name, values in history.items()},
-        best_epoch=best + 1,
-        epochs_run=len(history["val_mae"]),
-        validation_mae=history["val_mae"][best],
-        training_examples=len(training.labels),
-        validation_examples=len(validation.labels),
-        mean_age=float(training.labels.ages.mean()),
-        frozen_through=net.stem.layers[-1].output.name if net.stem is not None else None,
-        feature_cache=cache,
-        fit_seconds=now - fit_started,
-        seconds=now - started,
-        precision=policy,
-        resumed_after=resumed.first_epoch or None,
-        checkpoint_seconds=resumed.seconds if checkpoint else None,
-        time_was_up=time_limit.is_up,
-        device="GPU" if tf.config.list_physical_devices("GPU") else "CPU",
-    )
 
 
 def calibrated_intervals(
@@ -279,7 +104,9 @@ def run_fn(fn_args: FnArgs) -> None:
     if inputs.checkpoint_dir:
         key = checkpoint_file.key(net, inputs.settings, training, validation)
         checkpoint = checkpoint_file.CheckpointFile(inputs.checkpoint_dir, key)
-    record = train(net, inputs.settings, training, validation, inputs.feature_cache_dir, fn_args.model_run_dir, checkpoint)
+    record = fitting.train(
+        net, inputs.settings, training, validation, inputs.feature_cache_dir, fn_args.model_run_dir, checkpoint
+    )
 
     settings = inputs.settings
     intervals = calibrated_intervals(net, settings, validation)

@@ -8,7 +8,7 @@ import tensorflow as tf
 from tfx.components.trainer.fn_args_utils import FnArgs
 
 from age import progress
-from age.model import training
+from age.model import fitting, training
 from age.model.settings import TrainerInputs, TrainerSettings
 from age.serving import model_outputs
 from schemas.failures import TrainingDiverged
@@ -184,7 +184,7 @@ def test_a_distribution_over_years_is_exported_as_ages_that_a_mirror_does_not_ch
 
 def test_divergence_is_said_in_a_sentence():
     with pytest.raises(TrainingDiverged, match="Training diverged: .* Lower trainer.learning_rate"):
-        training._check_history({"loss": [3.0, float("nan")], "val_mae": [9.0]}, TrainerSettings())
+        fitting._check_history({"loss": [3.0, float("nan")], "val_mae": [9.0]}, TrainerSettings())
 
 
 def test_a_model_trained_in_bfloat16_is_exported_in_float32_and_answers_alike(train_files, validation_files, tmp_path):
