@@ -14,11 +14,18 @@ from schemas.failures import PhotographsUnread
     "--model", metavar="DIR", help="A SavedModel, a serving directory or a workdir; the version being served unless given."
 )
 @click.option(
-    "--out", metavar="FILE", help="Where the answers go: .csv, .jsonl or .parquet; standard output, as CSV, unless given."
+    "--out",
+    metavar="FILE | DIR",
+    help="Where the answers go: .csv, .jsonl or .parquet; standard output, as CSV, unless given. With --runner a directory.",
 )
 @click.option("--resume", is_flag=True, help="Go on where an interrupted call with the same --out ended.")
+@click.option(
+    "--runner",
+    type=click.Choice(["direct", "flink", "spark", "dataflow"]),
+    help="Have Beam's workers ask; the section beam of the configuration says where they are.",
+)
 @options.configuration
-def predict(images, model, out, resume, load_configuration):
+def predict(images, model, out, resume, runner, load_configuration):
     """Say the age that a model reads from each photograph.
 
     IMAGE is a JPEG or PNG file. DIR stands for all of those in it, at any depth. LIST.csv has a column file_name, with names
@@ -32,6 +39,8 @@ def predict(images, model, out, resume, load_configuration):
     if resume and not out:
         raise click.UsageError("--resume goes on with what an earlier call kept beside its --out FILE; name that file.")
     _quiet_libraries()
+    if runner:
+        return _predict_on_beam(runner, images, model, out, resume, load_configuration())
 
     def default_place():
         return load_configuration().serving_dir
@@ -48,6 +57,30 @@ def predict(images, model, out, resume, load_configuration):
         raise PhotographsUnread(
             f"{unread:,} of {asked:,} photographs could not be read; the column {outputs.ERROR!r} of their rows says why."
         )
+    return None
+
+
+def _predict_on_beam(runner, images, model, out, resume, configured):
+    import os
+
+    from age import progress
+    from pipeline.local import local_runner
+    from pipeline.terminal import run_display
+
+    if not out:
+        raise click.UsageError("--runner needs --out DIR: each worker writes files of its own.")
+    with run_display.on_standard_output() as display, progress.listening(display.progress):
+        log = os.path.join(configured.workdir, "logs", "predict.log")
+        display.say(f"Log: {log}")
+        with local_runner.chatter_to(log, [sys.stderr, sys.stdout]):
+            from pipeline.prediction import on_beam
+
+            beam_args = on_beam.arguments(configured, runner)
+            asked, unread = on_beam.to_directory(model or configured.serving_dir, list(images), out, beam_args, resume)
+        display.say(f"{asked - unread:,} of {asked:,} photographs answered: {out}")
+    if unread:
+        where = os.path.join(out, on_beam.DEAD_LETTERS)
+        raise PhotographsUnread(f"{unread:,} of {asked:,} photographs could not be read; {where} says why.")
 
 
 @click.command()

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TextIO
 
 from age import spreadsheet_cells
+from age.serving import Prediction
 from pipeline.prediction.journal import Answer
 from schemas import features
 from schemas.bad_input import BadInput
@@ -24,10 +25,14 @@ def columns(outputs: Sequence[str]) -> list[str]:
     return [features.FILE_NAME_COLUMN, *outputs, ERROR]
 
 
+def years(prediction: Prediction, outputs: Sequence[str]) -> dict[str, float | None]:
+    """Returns what a model answered, in years as they are written."""
+    found = {name: getattr(prediction, name) for name in outputs}
+    return {name: None if value is None else round(value, _DECIMALS) for name, value in found.items()}
+
+
 def _values(answer: Answer, outputs: Sequence[str]) -> list[str | float | None]:
-    years = (getattr(answer.prediction, name) for name in outputs)
-    rounded = (None if value is None else round(value, _DECIMALS) for value in years)
-    return [answer.file_name, *rounded, answer.prediction.error]
+    return [answer.file_name, *years(answer.prediction, outputs).values(), answer.prediction.error]
 
 
 class CsvRows:
