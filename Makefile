@@ -33,7 +33,7 @@ RUN_OPTIONS = --config $(call quote,CONFIG) \
 	$(foreach override,$(value SET),--set '$(subst ','\'',$(override))')
 
 MAKEFLAGS += --no-print-directory
-.PHONY: help setup run test lint format schema test-current test-first-run test-containers test-backend test-flink test-alerts flink-up flink-down bench lock image-tree clean
+.PHONY: help setup run test lint format schema test-current test-first-run test-containers test-backend test-flink test-alerts flink-up flink-down bench soak lock image-tree clean
 
 help: ## List the targets and their parameters
 	@echo 'Targets:'
@@ -85,6 +85,9 @@ flink-down: setup ## Stop what flink-up started
 
 bench: setup ## Measure ingestion and training side by side
 	@$(BIN)/python -m benchmarks $(value ARGS)
+
+soak: setup ## Ask a server for ten minutes, well and badly, while its versions change; ARGS='--minutes 2' for less
+	@$(BIN)/python -m benchmarks.soak $(value ARGS)
 
 lock: ## Resolve the lock files again; ARGS=--upgrade for newer versions
 	@sh locks/lock.sh $(call quote,VENV) $(value ARGS)
