@@ -125,19 +125,31 @@ class _Server:
         self._address = ""
 
     def __enter__(self) -> "_Server":
-        for line in self._process.stderr:
-            if not line.startswith("{"):
-                # Native libraries have their own form.
-                continue
-            said = json.loads(line)
-            if said["message"] == "listening":
-                self._address = f"http://127.0.0.1:{said['port']}"
-            if said["message"] == "version serving":
-                break
-        self.seconds_to_ready = time.perf_counter() - self._began
+        try:
+            self._wait_until_it_serves()
+        except BaseException:
+            self.__exit__()
+            raise
         # The log is read to its end, or the server would wait for room in the pipe.
         threading.Thread(target=lambda: list(self._process.stderr), daemon=True).start()
         return self
+
+    def _wait_until_it_serves(self) -> None:
+        said = []
+        for line in self._process.stderr:
+            said.append(line)
+            if not line.startswith("{"):
+                # Native libraries have their own form.
+                continue
+            told = json.loads(line)
+            if told["message"] == "listening":
+                self._address = f"http://127.0.0.1:{told['port']}"
+            if told["message"] == "version serving":
+                self.seconds_to_ready = time.perf_counter() - self._began
+                return
+            if told["message"] == "version refused":
+                break
+        raise RuntimeError(f"The server did not become ready. It said: {''.join(said)[-2000:]}")
 
     def __exit__(self, *error: object) -> None:
         self._process.kill()
