@@ -13,7 +13,7 @@ from typing import TypeVar, Union
 import numpy as np
 import numpy.typing as npt
 
-from age import storage
+from age import lean_tensorflow, storage
 from age.serving import model_digest, serving_directory
 from age.serving.serving_directory import ServedModel
 from schemas.bad_input import BadInput
@@ -114,6 +114,7 @@ class Predictor:
     """
 
     def __init__(self, served: ServedModel):
+        lean_tensorflow.load()
         import tensorflow as tf
 
         self.path, self.version = served.path, served.version

@@ -70,21 +70,34 @@ def test_a_folder_stands_for_its_images_at_any_depth_in_alphabetical_order(tmp_p
     assert found == ["b.JPG", "c.jpeg", "a/z.png"]
 
 
-def test_names_on_standard_input_are_read_one_a_line(model, greys):
+@pytest.fixture(scope="module")
+def asked_from_outside(model, greys) -> subprocess.CompletedProcess:
+    """A process of its own that was given names on standard input, and says in the end which libraries it loaded."""
     odd = greys[0].parent / os.fsdecode(b"\xff.png")
     odd.write_bytes(grey(255))
+    program = (
+        "import atexit, sys; from pipeline.cli import main; "
+        "atexit.register(lambda: print({'tensorflow', 'keras'} & set(sys.modules), file=sys.stderr)); main()"
+    )
     done = subprocess.run(
-        [sys.executable, "-m", "pipeline", "predict", "--model", model, "-"],
+        [sys.executable, "-c", program, "predict", "--model", model, "-"],
         input=b"\n".join(map(os.fsencode, (greys[5], odd))),
         capture_output=True,
         cwd=ROOT,
     )
     odd.unlink()
+    return done
 
-    rows = list(csv.DictReader(io.StringIO(done.stdout.decode("utf-8"))))
-    assert done.returncode == 0, done.stderr
+
+def test_names_on_standard_input_are_read_one_a_line(asked_from_outside):
+    rows = list(csv.DictReader(io.StringIO(asked_from_outside.stdout.decode("utf-8"))))
+    assert asked_from_outside.returncode == 0, asked_from_outside.stderr
     assert [pathlib.Path(row["file_name"]).name for row in rows] == ["0005.png", "\\udcff.png"]
     assert ages(rows) == pytest.approx([age_of(5), age_of(255)], abs=YEARS)
+
+
+def test_keras_is_not_loaded_for_answers(asked_from_outside):
+    assert asked_from_outside.stderr.splitlines()[-1] == b"{'tensorflow'}"
 
 
 def test_what_cannot_be_read_has_its_row_and_the_status_is_4(model, greys, capsys, tmp_path, monkeypatch):
