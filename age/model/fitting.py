@@ -18,6 +18,7 @@ from age.model import (
     objective,
     optimizer,
     precision,
+    replicas,
     resumption,
 )
 from age.model.augmentation import augmenter
@@ -55,7 +56,7 @@ def _fit(
     # Before the others: the moving averages are what is measured, and what the best epoch is chosen from.
     averaging = [keras.callbacks.SwapEMAWeights(swap_on_epoch=True)] if settings.ema_momentum else []
     model.fit(
-        batches.training,
+        replicas.in_equal_shares(batches.training),
         validation_data=batches.validation,
         initial_epoch=first_epoch,
         epochs=settings.epochs,

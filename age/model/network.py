@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from age.model import age_distribution, backbone, example_reading, objective
+from age.model import age_distribution, backbone, example_reading, objective, replicas
 from age.model.settings import TrainerSettings
 from schemas.bad_input import BadInput
 
@@ -184,6 +184,7 @@ def build(settings: TrainerSettings, ages: TrainingAges) -> AgeNetwork:
     for layer in network.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.momentum = settings.batch_norm_momentum
+            replicas.normalise_whole_batches(layer)
     images = keras.Input((settings.image_size, settings.image_size, 3), name="images")
     pixels = backbone.preprocess(images, settings.backbone)
     pooled = _pooled_layers(network, cut_name, settings)

@@ -72,7 +72,9 @@ class TrainerSettings(pydantic.BaseModel):
         weight_decay: for adamw.
         gradient_norm: the gradient is shortened to this norm where it is longer; 0 leaves it.
         ema_momentum: what is kept and exported is the moving average of the weights with this momentum; 0 keeps the weights.
-        batch_size: images in a step.
+        batch_size: images in a step, those of all GPUs together.
+        accumulate_batches: how many steps make one update of the weights, by their mean gradient: what a batch so many times as
+            large does, in the memory of one. Batch normalisation still sees one batch at a time. Not with several GPUs.
         epochs: how often every training image is seen at most.
         early_stopping_patience: epochs without a better validation MAE after which training ends.
         precision: in which numbers the backbone computes in training: `float32`, `mixed_bfloat16`, or `mixed_float16` (GPUs
@@ -114,6 +116,7 @@ class TrainerSettings(pydantic.BaseModel):
     gradient_norm: float = pydantic.Field(0.0, ge=0)
     ema_momentum: float = pydantic.Field(0.0, ge=0, lt=1)
     batch_size: int = pydantic.Field(64, ge=1, le=4096)
+    accumulate_batches: int = pydantic.Field(1, ge=1, le=1024)
     epochs: int = pydantic.Field(10, ge=1, le=10000)
     early_stopping_patience: int = pydantic.Field(4, ge=1)
     precision: Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"] = "auto"

@@ -19,6 +19,7 @@ from age.model import (
     network,
     objective,
     prediction_intervals,
+    replicas,
 )
 from age.model.settings import TrainerInputs, TrainerSettings
 from age.serving import training_images
@@ -54,8 +55,9 @@ def build_network(settings: TrainerSettings, labels: example_reading.Labels) -> 
         labels: of the training split. The statistics of the ages are part of the network.
 
     Raises:
-        BadInput: as `network.build`.
+        BadInput: as `network.build`, and for what several GPUs can't do.
     """
+    replicas.check(settings)
     keras.utils.set_random_seed(settings.seed)
     return network.build(settings, network.TrainingAges.of(labels.ages))
 
@@ -84,7 +86,7 @@ def calibrated_intervals(
 
 
 def run_fn(fn_args: FnArgs) -> None:
-    """Trains the age network and exports it.
+    """Trains the age network, on all GPUs that there are, and exports it.
 
     Args:
         fn_args: TFX's `FnArgs`; `custom_config` holds `TrainerInputs`. Training sees the files of the training and the
@@ -95,6 +97,11 @@ def run_fn(fn_args: FnArgs) -> None:
         ServiceUnavailable: ImageNet weights that can't be downloaded.
         TrainingDiverged: a loss that is not a number.
     """
+    with replicas.strategy().scope():
+        _train_and_export(fn_args)
+
+
+def _train_and_export(fn_args: FnArgs) -> None:
     started = time.monotonic()
     here = environment.of_this_process()
     inputs = TrainerInputs.model_validate(fn_args.custom_config)

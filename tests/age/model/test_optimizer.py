@@ -58,3 +58,34 @@ def test_learning_rate_warms_up_and_falls_to_zero():
 
     assert rates[0] == 0 and rates[25] == pytest.approx(0.01) and rates[100] == pytest.approx(0, abs=1e-9)
     assert rates == sorted(rates[:26]) + sorted(rates[26:], reverse=True)
+
+
+def fitted(batch_size: int, **changes):
+    """Trains a network without batch normalisation for two epochs; returns its weights, and the averages of them."""
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(8, activation="relu"), keras.layers.Dense(1)])
+    examples = np.random.default_rng(0).normal(size=(64, 5)).astype("float32")
+    settings = TrainerSettings(learning_rate=0.01, warmup_fraction=0.25, gradient_norm=0.5, ema_momentum=0.9, **changes)
+    made = optimizer.optimizer(settings, steps=2 * 64 // batch_size, new_variables=())
+    model.compile(optimizer=made, loss="mse")
+    model.fit(examples[:, :4], examples[:, 4:], batch_size, epochs=2, shuffle=False, verbose=0)
+    return model.get_weights(), [average.numpy() for average in made._model_variables_moving_average]
+
+
+@pytest.mark.parametrize("kind", ["adam", "adamw"])
+def test_accumulated_batches_change_weights_as_one_large_batch_does(kind):
+    accumulated = fitted(8, accumulate_batches=4, optimizer=kind)
+    large = fitted(32, optimizer=kind)
+
+    for ours, expected in zip(accumulated, large):
+        for one, other in zip(ours, expected):
+            np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6)
+
+
+def test_accumulated_batches_share_the_learning_rate_of_their_update():
+    settings = TrainerSettings(learning_rate=0.01, warmup_fraction=0.25, accumulate_batches=4)
+    updates = optimizer.schedule(settings.model_copy(update={"accumulate_batches": 1}), steps=25)
+
+    schedule = optimizer.schedule(settings, steps=100)
+
+    assert [float(schedule(batch)) for batch in range(100)] == [float(updates(batch // 4)) for batch in range(100)]
