@@ -18,8 +18,8 @@ import tempfile
 from proofs import debian_tree, first_run
 from proofs.debian_tree import CHECKOUT, INSIDE
 
-# What README.md and docs/flink.md ask of a machine, and a browser for the report's tests.
-PACKAGES = (*first_run.PACKAGES, "chromium", "maven", "openjdk-21-jre-headless")
+# What README.md, docs/flink.md and docs/using.md ask of a machine, and a browser for the pages' tests.
+PACKAGES = (*first_run.PACKAGES, "chromium", "curl", "maven", "openjdk-21-jre-headless")
 
 
 def loads_here() -> bool:

@@ -43,18 +43,20 @@ def _network(chosen: backbone_table.Backbone, image_size: int, weights: str | No
 def cuts(network: keras.Model) -> list[str]:
     """Returns the layers at which a network can be cut in two, in order: what they give is all that later layers see of what
     comes before them."""
-    position = {layer.name: number for number, layer in enumerate(network.layers)}
-    last_reader = [-1] * len(network.layers)
-    for number, layer in enumerate(network.layers):
-        for node in layer._inbound_nodes:
+    # Operations, not layers: ConvNeXt adds up by one that is no layer.
+    operations = network.operations
+    position = {operation.name: number for number, operation in enumerate(operations)}
+    last_reader = [-1] * len(operations)
+    for number, operation in enumerate(operations):
+        for node in operation._inbound_nodes:
             for tensor in node.input_tensors:
                 source = position.get(tensor._keras_history.operation.name)
                 if source is not None:
                     last_reader[source] = max(last_reader[source], number)
     found, still_read = [], -1
-    for number, layer in enumerate(network.layers[:-1]):
-        if still_read <= number:
-            found.append(layer.name)
+    for number, operation in enumerate(operations[:-1]):
+        if still_read <= number and isinstance(operation, keras.Layer):
+            found.append(operation.name)
         still_read = max(still_read, last_reader[number])
     return found
 

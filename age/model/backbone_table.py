@@ -95,9 +95,9 @@ _OWN = {
     "efficientnet_v2_b3": Backbone("EfficientNetV2B3", "efficientnet_v2"),
     "efficientnet_v2_s": Backbone("EfficientNetV2S", "efficientnet_v2"),
     "efficientnet_v2_m": Backbone("EfficientNetV2M", "efficientnet_v2"),
-    "convnext_tiny": Backbone("ConvNeXtTiny", "convnext"),
-    "convnext_small": Backbone("ConvNeXtSmall", "convnext"),
-    "convnext_base": Backbone("ConvNeXtBase", "convnext"),
+    "convnext_tiny": Backbone("ConvNeXtTiny", "convnext", last_frozen="convnext_tiny_downsampling_block_2"),
+    "convnext_small": Backbone("ConvNeXtSmall", "convnext", last_frozen="convnext_small_downsampling_block_2"),
+    "convnext_base": Backbone("ConvNeXtBase", "convnext", last_frozen="convnext_base_downsampling_block_2"),
     # Weights in a file alone: ResNet50 as keras-vggface publishes it, trained on faces.
     "resnet50_vggface2": Backbone("ResNet50", _vggface_pixels, pretrained=False, names_in_files=_vggface_names()),
     # Small, for small images, from random weights alone.

@@ -23,7 +23,7 @@ CUTS = {
     "mobilenet_v3_large": "expanded_conv_11_add",
     "efficientnet_v2_b0": "block5e_add",
     "efficientnet_v2_s": "block5i_add",
-    "convnext_tiny": "convnext_tiny_stage_2_block_8_identity",
+    "convnext_tiny": "convnext_tiny_downsampling_block_2",
     "resnet20": "stage2_block3_out",
     "vgg16": "block4_pool",
 }
@@ -38,7 +38,7 @@ def test_each_backbone_is_cut_in_two_at_the_end_of_its_last_stage_but_one(name, 
     assert found == cut and cut in backbone.cuts(network)
     # Keras itself must be able to run what lies above the cut on what lies below.
     upper = keras.Model(network.get_layer(cut).output, network.output)
-    assert upper.output.shape == network.output.shape
+    assert upper(np.zeros((1, *upper.input.shape[1:]), "float32")).shape[1:] == network.output.shape[1:]
 
 
 @pytest.mark.parametrize(
