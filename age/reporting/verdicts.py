@@ -5,6 +5,9 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import numpy.typing as npt
+
 from age import environment, storage
 from age.dataset import data_facts
 from age.evaluation import evidence, prediction_errors, predictions_file
@@ -21,8 +24,8 @@ from schemas.verdict import (
     Approval,
     Canary,
     Champion,
-    Intervals,
     Paths,
+    Slice,
     Stage,
     Training,
     Verdict,
@@ -118,8 +121,37 @@ def _champion(version: int, result: "EvaluationResult") -> Champion | None:
     return Champion(version=version, metrics=result.champion_metrics, **compared)
 
 
-def _intervals(result: "EvaluationResult", promised: float | None) -> Intervals | None:
-    return result.intervals.model_copy(update={"promised": promised}) if result.intervals else None
+def _measured(
+    result: "EvaluationResult", slices: list[Slice], errors: npt.NDArray[np.float64], promised_coverage: float | None
+) -> dict[str, Any]:
+    """Returns what a verdict says of a model's answers.
+
+    Args:
+        result: what TFMA measured.
+        slices: of it, as they were judged.
+        errors: of all photographs, float64[n], years.
+        promised_coverage: share of real ages that its intervals are made to hold; None where it gives none, or nobody knows.
+    """
+    metrics = result.metrics.model_copy(update={"mae_interval": prediction_errors.mae_interval(errors)})
+    intervals = result.intervals.model_copy(update={"promised": promised_coverage}) if result.intervals else None
+    return {
+        "metrics": metrics,
+        "intervals": intervals,
+        "slices": slices,
+        "groups": evidence.groups(slices),
+        "weakest_slices": prediction_errors.weakest_slices(slices, metrics.mae),
+    }
+
+
+def _paths(rejects: str, examples: str, evaluation: str, report: str, **further: str | None) -> Paths:
+    return Paths(
+        rejects=storage.join(rejects, data_facts.REJECTS_FILE),
+        examples=examples,
+        evaluation=evaluation,
+        predictions=storage.join(evaluation, predictions_file.PREDICTIONS_FILE),
+        report=report,
+        **further,
+    )
 
 
 def of_model(
@@ -153,39 +185,25 @@ def of_model(
         champion_version: the version that the candidate was compared with; 0 for none.
     """
     data = data_facts.read(rejects, run.data_dir)
-    predictions_path = storage.join(evaluation, predictions_file.PREDICTIONS_FILE)
-    predictions = predictions_file.read(predictions_path, attributes)
-    errors = predictions.predicted_age - predictions.real_age
+    paths = _paths(rejects, examples, evaluation, report, metadata=run.metadata_path, model=None)
+    predictions = predictions_file.read(str(paths.predictions), attributes)
     promised = ((run.configuration or {}).get("trainer") or {}).get("interval_coverage")
-    metrics = result.metrics.model_copy(update={"mae_interval": prediction_errors.mae_interval(errors)})
     blessed = result.validation_ok and (canary is None or canary.passed)
     return _verdict(
         run,
         run_id=run_id,
         blessed=blessed,
         reasons=[*result.reasons, *(canary.reasons if canary else [])],
-        metrics=metrics,
         constant_baseline=prediction_errors.constant_baseline(predictions, data.ages[features.TRAIN].median),
-        intervals=_intervals(result, promised),
         champion=_champion(champion_version, result),
         best_version=result.best_version,
         canary=canary,
-        slices=result.slices,
-        groups=evidence.groups(result.slices),
-        weakest_slices=prediction_errors.weakest_slices(result.slices, metrics.mae),
         push=PENDING if blessed else None,
         data=data,
         stages=stages,
         training=Training.model_validate(json.loads(storage.read_bytes(history))),
-        paths=Paths(
-            metadata=run.metadata_path,
-            model=None,
-            rejects=storage.join(rejects, data_facts.REJECTS_FILE),
-            examples=examples,
-            evaluation=evaluation,
-            predictions=predictions_path,
-            report=report,
-        ),
+        paths=paths,
+        **_measured(result, result.slices, predictions.predicted_age - predictions.real_age, promised),
     )
 
 
@@ -260,30 +278,18 @@ def of_evaluation(
         promised_coverage: share of real ages that its intervals are made to hold; None where it gives none, or nobody knows.
         reasons: what must be known before the numbers are believed, in sentences.
     """
-    predictions_path = storage.join(evaluation, predictions_file.PREDICTIONS_FILE)
-    errors = prediction_errors.SliceErrors(predictions_file.read(predictions_path, attributes))
+    paths = _paths(rejects, examples, evaluation, report, model=model)
+    errors = prediction_errors.SliceErrors(predictions_file.read(str(paths.predictions), attributes))
     slices = evidence.judged(result.slices, errors, settings)
-    metrics = result.metrics.model_copy(update={"mae_interval": prediction_errors.mae_interval(errors.errors)})
     return _verdict(
         run,
         kind=EVALUATE,
         run_id=run_id,
         blessed=None,
         reasons=list(reasons),
-        metrics=metrics,
-        intervals=_intervals(result, promised_coverage),
-        slices=slices,
-        groups=evidence.groups(slices),
-        weakest_slices=prediction_errors.weakest_slices(slices, metrics.mae),
         model_version=str(model_version) if model_version else None,
         data=data_facts.read(rejects, run.data_dir),
         stages=[],
-        paths=Paths(
-            model=model,
-            rejects=storage.join(rejects, data_facts.REJECTS_FILE),
-            examples=examples,
-            evaluation=evaluation,
-            predictions=predictions_path,
-            report=report,
-        ),
+        paths=paths,
+        **_measured(result, slices, errors.errors, promised_coverage),
     )

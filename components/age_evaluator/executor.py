@@ -3,7 +3,6 @@
 import contextlib
 import json
 import os
-from typing import Any
 
 import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.proto import config_pb2
@@ -15,20 +14,15 @@ from tfx.utils import path_utils, proto_utils
 from age import storage
 from age.dataset import beam_leftovers
 from age.evaluation import (
-    comparison_file,
     evaluation_config,
-    evaluation_result,
-    evidence,
     extractors,
-    interval_coverage,
-    judged_slices_file,
+    judgement,
     measured_photographs,
-    paired_comparison,
-    prediction_errors,
     predictions_file,
     predictions_writer,
 )
 from age.evaluation.full_precision import full_precision
+from age.evaluation.judgement import BEST, CHAMPION
 from age.evaluation.settings import EvaluatorSettings
 from age.serving import canary, model_digest, model_outputs, training_images
 from components import run_parameters, statistics
@@ -39,9 +33,6 @@ if not hasattr(tfma, "EvalConfig"):
     # TFX's Evaluator looks for it there. TFMA 0.52 has it elsewhere, which TFX 1.21 makes good in the `__init__` of
     # `tfx.components`; that one does not run here (components/deferred_init.py).
     tfma.EvalConfig = config_pb2.EvalConfig
-
-
-CHAMPION, BEST = "champion", "best"
 
 
 @contextlib.contextmanager
@@ -68,46 +59,8 @@ def _copied(serving_dir: str, version: int, digest: str, directory: str):
         storage.remove_tree(model.uri)
 
 
-def _compare(
-    evaluation: str,
-    predictions: predictions_file.PredictionColumns,
-    sliced_by: list[str],
-    settings: EvaluatorSettings,
-    versions: dict[str, int],
-    learnt_from: dict[str, Any],
-) -> bool:
-    """Writes how the candidate compares with the champion and, where there is one, the best version; returns whether it is refused.
-
-    Args:
-        evaluation: directory of the evaluation.
-        predictions: of all of them.
-        sliced_by: attribute columns.
-        settings: thresholds.
-        versions: of the champion and the best version; 0 for none.
-        learnt_from: which photographs they learnt from, as they tell.
-    """
-    margin, found, counts, reasons = settings.max_regression, {}, {}, []
-    answers = {CHAMPION: predictions.champion_age, BEST: predictions.best_version_age}
-    for name, standing in ((CHAMPION, "which is being served"), (BEST, "the best one that is still in the serving directory")):
-        if not versions[name]:
-            continue
-        left_out = paired_comparison.learnt_from(predictions, learnt_from[name])
-        counts[name] = None if left_out is None else int(left_out.sum())
-        found[name] = paired_comparison.of_predictions(
-            predictions, sliced_by, margin, settings.min_slice_examples, answers[name], left_out
-        )
-        reasons += paired_comparison.sentences(found[name], margin, versions[name], standing)
-    if CHAMPION not in found:
-        return False
-    best = None
-    if BEST in found:
-        best = comparison_file.best_version(versions[BEST], answers[BEST], predictions.real_age, found[BEST], counts[BEST])
-    comparison_file.write(evaluation, found[CHAMPION], reasons, counts[CHAMPION], best)
-    return any(comparison.refused for comparison in found.values())
-
-
 def _withdraw(blessing) -> None:
-    """Takes back the blessing of TFX's Evaluator, which knows of no intervals and no paired comparison."""
+    """Takes back the blessing of TFX's Evaluator, which knows nothing of what else is judged."""
     blessed = os.path.join(blessing.uri, constants.BLESSED_FILE_NAME)
     if storage.exists(blessed):
         storage.remove_file(blessed)
@@ -156,22 +109,20 @@ class Executor(tfx_evaluator.Executor):
                 )
                 for name, version in versions.items()
             }
-            learnt_from = {
-                name: training_images.read(path_utils.serving_model_dir(model.uri)) for name, model in models.items() if model
-            }
-            best = path_utils.serving_model_dir(models[BEST].uri) if models[BEST] else None
+            files = {name: path_utils.serving_model_dir(model.uri) for name, model in models.items() if model}
+            rivals = {name: judgement.Rival(versions[name], training_images.read(path)) for name, path in files.items()}
             copies.enter_context(
                 predictions_writer.writing_predictions(
                     evaluation,
                     attributes,
                     pictures,
-                    with_champion=bool(models[CHAMPION]),
-                    best_model=best,
+                    with_champion=CHAMPION in rivals,
+                    best_model=files.get(BEST),
                     with_intervals=with_intervals,
                 )
             )
             super().Do(
-                {**input_dict, "baseline_model": [models[CHAMPION]] if models[CHAMPION] else []},
+                {**input_dict, "baseline_model": [models[CHAMPION]] if CHAMPION in rivals else []},
                 output_dict,
                 {
                     **exec_properties,
@@ -182,20 +133,11 @@ class Executor(tfx_evaluator.Executor):
             )
         beam_leftovers.remove(evaluation)
         measured_photographs.keep(examples.uri, evaluation, canary.PHOTOGRAPHS)
+        judged = judgement.judge(evaluation, attributes, evaluation_config.attributes_sliced_by(config), settings, rivals)
         blessing = artifact_utils.get_single_instance(output_dict["blessing"])
-        predictions = predictions_file.read(os.path.join(evaluation, predictions_file.PREDICTIONS_FILE), attributes)
-        sliced_by = evaluation_config.attributes_sliced_by(config)
-        intervals = interval_coverage.measure(predictions, sliced_by)
-        too_few_held = interval_coverage.refusals(intervals, settings)
-        interval_coverage.write(evaluation, intervals, too_few_held)
-        worse = _compare(evaluation, predictions, sliced_by, settings, versions, learnt_from)
-        measured = evaluation_result.read(evaluation)
-        slices = evidence.judged(measured.slices, prediction_errors.SliceErrors(predictions), settings)
-        refusals = evidence.refusals(slices, settings)
-        judged_slices_file.write(evaluation, slices, refusals)
-        if refusals or too_few_held or worse:
+        if judged.refused:
             _withdraw(blessing)
         _forget_the_copy(blessing)
         metrics = artifact_utils.get_single_instance(output_dict["metrics"])
-        for name, value in measured.by_name().items():
+        for name, value in judged.measured.by_name().items():
             metrics.set_float_custom_property(name, value)
