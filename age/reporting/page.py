@@ -11,17 +11,17 @@ import markupsafe
 
 from age import storage
 from age.dataset import data_facts
-from age.reporting import charts, environments, error_curves, for_whom, headline, reproduction, shown_predictions, thumbnails
+from age.reporting import charts, drawings, environments, for_whom, headline, reproduction, shown_predictions, thumbnails
+from age.reporting.drawings import Drawings
 from age.reporting.shown_predictions import ShownPredictions
 from age.untrusted_text import harmless, harmless_throughout
 from schemas import features
-from schemas.verdict import ADEQUATE, BAD, BLESSING_FILE, EVALUATE, EVALUATION_FILE, NOT_ENOUGH, Paths, Slice, Verdict
+from schemas.verdict import ADEQUATE, BAD, BLESSING_FILE, EVALUATE, EVALUATION_FILE, NOT_ENOUGH, Paths, Verdict
 
 REPORT_FILE = "report.html"
 MODEL_CARD_FILE = "model_card.md"
 
 _TEMPLATE = "page.html.j2"
-_MAX_CHARTED_ATTRIBUTES = 8
 _PARTS_ABOUT_THE_MODEL = tuple(
     re.compile(pattern, re.DOTALL)
     for pattern in ("<title>.*?</title>", "<header>.*?(?=<nav)", '<section id="provenance">.*?</section>')
@@ -93,13 +93,6 @@ def shown(verdict: Verdict) -> Verdict:
     return Verdict.model_validate(harmless_throughout(verdict.model_dump(exclude_unset=True)))
 
 
-def _by_feature(slices: list[Slice]) -> dict[str, list[Slice]]:
-    grouped: dict[str, list[Slice]] = {}
-    for entry in slices:
-        grouped.setdefault(entry.feature, []).append(entry)
-    return grouped
-
-
 def _read_predictions(path: str | None) -> tuple[ShownPredictions | None, str | None]:
     """Returns the predictions, None where there are none, and what to say when they should be there and are not."""
     if not path:
@@ -110,68 +103,6 @@ def _read_predictions(path: str | None) -> tuple[ShownPredictions | None, str | 
         return None, f"The predictions can't be read ({harmless(str(error), 300)}): their charts are left out."
 
 
-def _whole(verdict: Verdict) -> str:
-    """Returns what all photographs that were measured on are called."""
-    return "all photographs" if verdict.kind == EVALUATE else "whole test split"
-
-
-def _charts(verdict: Verdict, predicted: ShownPredictions | None) -> dict[str, Any]:
-    drawn: dict[str, Any] = {"slices": {}}
-    metrics, training, data = verdict.metrics, verdict.training, verdict.data
-    if metrics and metrics.mae is not None:
-        drawn["context"] = charts.mae_in_context(
-            metrics.mae,
-            metrics.mae_interval,
-            verdict.thresholds.max_mae,
-            headline.compared_champion(verdict),
-            verdict.constant_baseline,
-        )
-        largest = charts.largest_of_slices(verdict.slices, metrics)
-        for place, (feature, slices) in enumerate(_by_feature(verdict.slices).items()):
-            if place <= _MAX_CHARTED_ATTRIBUTES:
-                drawn["slices"][feature] = charts.mae_by_slice(slices, metrics.mae, largest, f"slices{place}", _whole(verdict))
-    if predicted and len(predicted.real_age):
-        drawn["scatter"] = charts.predicted_against_real(predicted.real_age, predicted.predicted_age)
-        histogram = error_curves.error_histogram(predicted.errors)
-        drawn["errors"] = charts.error_distribution(histogram, float(predicted.errors.mean()))
-        drawn["error_table"] = [
-            (f"{low:+.0f} to {high:+.0f}", int(count))
-            for low, high, count in zip(histogram.edges, histogram.edges[1:], histogram.counts)
-        ]
-        score = error_curves.cumulative_score(predicted.errors)
-        drawn["cumulative"] = charts.cumulative_score(score)
-        drawn["cumulative_table"] = list(zip(score.years, score.shares))
-    if training and training.history.get("val_mae") and training.history.get("mae"):
-        drawn["training"] = charts.training_curves(training.history, training.best_epoch)
-    ages = {split: data.ages[split].histogram for split in features.SPLITS if split in data.ages}
-    if ages:
-        drawn["ages"] = charts.histograms_by_split(ages, "age, years", "ages")
-    brightness = {split: data.brightness[split] for split in features.SPLITS if split in data.brightness}
-    if brightness:
-        drawn["brightness"] = charts.histograms_by_split(brightness, "mean brightness, 0 black to 1 white", "brightness")
-    return {name: markupsafe.Markup(chart) if isinstance(chart, str) else chart for name, chart in drawn.items()} | {
-        "slices": {feature: markupsafe.Markup(chart) for feature, chart in drawn["slices"].items()}
-    }
-
-
-def _no_faces(verdict: Verdict) -> dict[str, Any]:
-    return {"allowed": verdict.setting("report.faces") is True, "problem": None, "by_sha256": {}, "across_ages": []}
-
-
-def _faces(verdict: Verdict, predicted: ShownPredictions | None) -> dict[str, Any]:
-    """Returns the thumbnails, or why there are none."""
-    nothing = _no_faces(verdict)
-    allowed = nothing["allowed"]
-    if not allowed or not verdict.paths.examples:
-        return nothing
-    wanted = {row.sha256 for row in (*predicted.worst, *predicted.sample)} if predicted else set()
-    try:
-        cut = thumbnails.cut(verdict.paths.examples, wanted)
-    except (OSError, ValueError) as error:
-        return {**nothing, "problem": f"The photographs can't be shown: {harmless(str(error), 300)}"}
-    return {**nothing, "by_sha256": cut.by_sha256, "across_ages": cut.across_ages}
-
-
 def _with_published_paths(verdict: Verdict) -> Verdict:
     """Returns the verdict with paths as others know them; a step on Kubeflow reads copies."""
     paths = verdict.paths.model_dump(exclude_unset=True)
@@ -179,22 +110,39 @@ def _with_published_paths(verdict: Verdict) -> Verdict:
     return verdict.model_copy(update={"paths": published})
 
 
-def render(verdict: Verdict) -> str:
+def render(verdict: Verdict, drawn_before: str | None = None) -> str:
     """Returns the page of a verdict: one file that needs nothing else and asks for nothing.
 
     What a verdict lacks is left out, so that old ones can be shown too. Besides the verdict it reads the files that
     `paths.predictions` and `paths.examples` name.
+
+    Args:
+        verdict: of a run.
+        drawn_before: path of a file that keeps the last charts and photographs (see `drawings.make`).
     """
     predicted, predictions_problem = _read_predictions(verdict.paths.predictions)
-    return _render(verdict, predicted, predictions_problem, _faces(verdict, predicted))
+    displayed = _displayed(verdict)
+    drawn = drawings.make(displayed, predicted, verdict.paths.examples, drawn_before)
+    return _render(verdict, displayed, drawn, predicted, predictions_problem)
+
+
+def _displayed(verdict: Verdict) -> Verdict:
+    return shown(_with_published_paths(verdict))
 
 
 def _render(
-    verdict: Verdict, predicted: ShownPredictions | None, predictions_problem: str | None, faces: dict[str, Any]
+    verdict: Verdict,
+    displayed: Verdict,
+    drawn: Drawings,
+    predicted: ShownPredictions | None = None,
+    predictions_problem: str | None = None,
 ) -> str:
-    displayed = shown(_with_published_paths(verdict))
     processes = environments.processes(displayed)
     made_with = environments.side_by_side(list(processes.values()))
+    drawn_charts: dict[str, Any] = {
+        name: markupsafe.Markup(chart) if isinstance(chart, str) else chart for name, chart in drawn.charts.items()
+    }
+    of_slices = {feature: markupsafe.Markup(chart) for feature, chart in drawn.charts_of_slices.items()}
     return (
         environment()
         .get_template(_TEMPLATE)
@@ -202,13 +150,13 @@ def _render(
             verdict=displayed,
             headline=headline.headline(displayed),
             comparisons=headline.comparisons(displayed),
-            slices=_by_feature(displayed.slices),
+            slices=drawings.slices_by_feature(displayed.slices),
             evidence=_EVIDENCE,
-            charts=_charts(displayed, predicted),
+            charts={**drawn_charts, "slices": of_slices},
             predictions=predicted,
             predictions_problem=predictions_problem,
-            faces=faces,
-            whole=_whole(displayed),
+            faces=drawn.faces,
+            whole=drawings.whole(displayed),
             max_points=charts.MAX_POINTS,
             per_decade=thumbnails.PER_DECADE,
             environments=list(processes),
@@ -244,14 +192,15 @@ def write_verdict(verdict: Verdict, *directories: str) -> None:
         storage.write_text(os.path.join(directory, content_file(verdict)), content)
 
 
-def write(verdict: Verdict, *directories: str) -> None:
+def write(verdict: Verdict, *directories: str, drawn_before: str | None = None) -> None:
     """Writes `report.html`, `blessing.json`, `rejects.csv` and `model_card.md` of a verdict into each directory.
 
     Args:
         verdict: of a run.
         directories: created where they do not exist.
+        drawn_before: as in `render`.
     """
-    page = render(verdict)
+    page = render(verdict, drawn_before)
     beside = {data_facts.REJECTS_FILE: verdict.paths.rejects, MODEL_CARD_FILE: verdict.paths.model_card}
     for directory in directories:
         storage.make_directory(directory)
@@ -273,7 +222,8 @@ def update(verdict: Verdict, directory: str) -> None:
     """
     path = os.path.join(directory, REPORT_FILE)
     page = storage.read_bytes(path).decode("utf-8")
-    anew = _render(verdict, None, None, _no_faces(verdict))
+    displayed = _displayed(verdict)
+    anew = _render(verdict, displayed, drawings.none(displayed))
     for part in _PARTS_ABOUT_THE_MODEL:
         if (now := part.search(anew)) and (before := part.search(page)):
             page = page[: before.start()] + now.group() + page[before.end() :]

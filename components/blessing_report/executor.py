@@ -8,7 +8,7 @@ from tfx.types import artifact_utils, standard_artifacts
 from age import storage
 from age.dataset import data_facts
 from age.evaluation import predictions_file
-from age.reporting import model_card, page, verdicts
+from age.reporting import drawings, model_card, page, verdicts
 from components import stages
 from schemas.verdict import BLESSING_FILE, Verdict
 
@@ -49,7 +49,8 @@ class Executor(base_executor.BaseExecutor):
         verdict = verdict.model_copy(update={"stages": finished})
         verdict = verdicts.with_paths(verdict, model_card=model_card.write(verdict))
         report = artifact_utils.get_single_uri(output_dict["report"])
-        page.write(verdict, directory, report)
+        drawn_before = os.path.join(exec_properties["report_dir"], drawings.MEMORY_FILE)
+        page.write(verdict, directory, report, drawn_before=drawn_before)
         html = artifact_utils.get_single_instance(output_dict["page"])
         storage.make_directory(html.uri)
         html.uri = os.path.join(html.uri, "page.html")
