@@ -21,10 +21,25 @@ _WITHOUT = {
     "keras": ("cv2", "matplotlib", "pandas", "sklearn"),
     # The clients of BigQuery and Pub/Sub.
     "apache_beam.io": ("apache_beam.io.gcp.bigquery",),
-    # TFMA's metrics of texts bring it, and its classifiers scikit-learn.
-    "nltk": ("sklearn",),
 }
 """What seems not to be installed while a module or the `__init__` of a package runs."""
+
+_DEFERRED = {
+    "tensorflow_data_validation": ("anomalies",),
+    "tensorflow_model_analysis": ("constants", "proto", "sdk", "version"),
+    # Metrics of texts: they bring NLTK and sacreBLEU, and those scikit-learn and Redis.
+    "tensorflow_model_analysis.metrics.bleu": None,
+    "tensorflow_model_analysis.metrics.rouge": None,
+    # Charts for a notebook, with its widgets.
+    "tensorflow_model_analysis.view": ("util", "view_types"),
+    # For the confidence intervals of TFMA's own, which are not asked for.
+    "scipy.stats": (),
+    # It brings MongoDB's client.
+    "apache_beam.io.mongodbio": None,
+    # `IPython.display`, which TFDV imports, needs none of the shell.
+    "IPython": None,
+}
+"""What is loaded when somebody asks for something in it, and what of a package can be had before."""
 
 
 class _Loader(importlib.machinery.SourceFileLoader):
@@ -50,8 +65,6 @@ class _Finder:
 
 def install() -> None:
     """Makes the imports of this process lean from now on; what is imported already stays as it is."""
-    deferred_init.defer("tensorflow_data_validation", apart=("anomalies",))
-    deferred_init.defer("tensorflow_model_analysis", apart=("constants", "proto", "sdk", "version"))
-    # `IPython.display`, which TFDV imports, needs none of the shell.
-    deferred_init.defer("IPython")
+    for name, apart in _DEFERRED.items():
+        deferred_init.defer(name, apart)
     sys.meta_path.insert(0, _Finder())

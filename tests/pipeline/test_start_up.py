@@ -18,8 +18,8 @@ NOBODY_NEEDS = {
 }
 """Clients and libraries of components that are not in the graph."""
 
-NO_STEP_NEEDS = NOBODY_NEEDS | {"google.cloud.bigquery", "sklearn"}
-"""And the client of a database, and Keras' and NLTK's ways to other people's estimators."""
+NO_STEP_NEEDS = NOBODY_NEEDS | {"google.cloud.bigquery", "nltk", "pymongo", "redis", "sacrebleu", "sklearn"}
+"""And clients of databases, metrics of texts, and Keras' way to other people's estimators."""
 
 # TFDV and TFMA are packages of light modules below an `__init__` that brings everything.
 TENSORFLOW, KERAS, BEAM, TFDV, TFMA, CHARTS, NOTEBOOK = (
@@ -126,8 +126,7 @@ MUST_NOT_LOAD = {
     "BlessingReport": {KERAS, BEAM, TFDV, TFMA, NOTEBOOK},
     "RunStart": {BEAM, TFDV, TFMA, CHARTS, NOTEBOOK, "pandas"},
     "Trainer": {TFDV, TFMA, CHARTS, NOTEBOOK},
-    # TFMA imports its notebook's widgets, and they the shell.
-    "AgeEvaluator": {TFDV, CHARTS},
+    "AgeEvaluator": {TFDV, CHARTS, NOTEBOOK, "ipywidgets", "scipy.stats._stats_py"},
 }
 
 
