@@ -1,6 +1,7 @@
-"""Approves a model that waits for it: has it served, and says so in the report of its run."""
+"""Decides on a model that waits for approval: has it served or removes it, and says so in the report of its run."""
 
 import dataclasses
+import datetime
 import os
 
 import pydantic
@@ -73,18 +74,23 @@ def _verdict(folder: str) -> Verdict:
         ) from error
 
 
-def require_approvable(directory: ServingDirectory, waiting: Waiting, report: str | None) -> Verdict | None:
-    """Looks whether a model would be pushed, and returns the verdict in its run's report.
+def require_reported(report: str | None) -> Verdict | None:
+    """Returns the verdict in a run's report.
+
+    Args:
+        report: from `report_of`.
+
+    Returns:
+        None where the report can't be reached.
 
     Raises:
-        Withdrawn, BadInput: why it would not.
+        BadInput: the run has not written it yet, and would write over what is decided now.
     """
     verdict = _verdict(report) if report else None
     if verdict and verdict.push == PENDING:
         raise BadInput(
             f"{report}: the run has not written its report yet. Nothing was pushed. Wait for its end, or run again if it died."
         )
-    directory.require_approvable(waiting)
     return verdict
 
 
@@ -101,9 +107,31 @@ def approve(directory: ServingDirectory, waiting: Waiting, report: str | None, b
     Raises:
         Withdrawn, BadInput: why nothing was pushed.
     """
-    verdict = require_approvable(directory, waiting, report)
-    served = directory.approve(waiting, by=by, why=reason).served
+    verdict = require_reported(report)
+
+    def tell(served: ServedModel) -> None:
+        if report and verdict:
+            now = verdicts.pushed(verdicts.approved(verdict, by, reason), version=str(served.version), model=served.path)
+            page.update(verdicts.with_paths(now, model_card=model_card.write(now)), report)
+
+    return Approved(directory.approve(waiting, by=by, why=reason, tell=tell).served, report)
+
+
+def decline(directory: ServingDirectory, waiting: Waiting, report: str | None, by: str, reason: str) -> None:
+    """Removes a model that waits, and completes the report of its run.
+
+    Args:
+        directory: the serving directory.
+        waiting: the model.
+        report: from `report_of`.
+        by: who declines.
+        reason: why.
+
+    Raises:
+        BadInput: why it was not removed.
+    """
+    verdict = require_reported(report)
     if report and verdict:
-        verdict = verdicts.pushed(verdicts.approved(verdict, by, reason), version=str(served.version), model=served.path)
-        page.update(verdicts.with_paths(verdict, model_card=model_card.write(verdict)), report)
-    return Approved(served, report)
+        when = datetime.datetime.now(datetime.timezone.utc)
+        page.update(verdicts.refused(verdict, f"{by} declined the model on {when:%Y-%m-%d %H:%M} UTC: {reason}"), report)
+    directory.decline(waiting, by=by, why=reason)

@@ -21,6 +21,9 @@ Mode = Literal["automatic", "manual"]
 AUTOMATIC: Mode = "automatic"
 MANUAL: Mode = "manual"
 
+MOST = 10
+"""So many models wait at most; of more, the oldest go."""
+
 _MODEL, _CANDIDATE_FILE = "model", "candidate.json"
 
 
@@ -112,6 +115,14 @@ def read(folder: str) -> list[Waiting]:
                 f"{str(error).splitlines()[0]}. Remove the folder and run again: the model comes from the cache."
             ) from error
     return found
+
+
+def sweep(folder: str) -> None:
+    """Removes what is not whole; the caller holds the directory's lock, so that nobody is about to complete it."""
+    for name in storage.list_directory(folder):
+        path = storage.join(folder, name)
+        if not storage.exists(storage.join(path, _CANDIDATE_FILE)):
+            remove(path)
 
 
 def remove(path: str) -> None:

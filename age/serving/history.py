@@ -15,8 +15,9 @@ import pydantic
 from age import storage
 from schemas.bad_input import BadInput
 
-What = Literal["published", "withdrawn", "restored", "pruned", "found", "gone"]
-"""`found` and `gone`: somebody else put a version there or took it away, and it was noticed later."""
+What = Literal["published", "withdrawn", "restored", "pruned", "found", "gone", "declined", "outdated"]
+"""`found` and `gone`: somebody else put a version there or took it away, and it was noticed later. `declined` and `outdated`: of
+a model that waited for approval, a person wanted it not, or nobody would have been let approve it any more."""
 
 PRESENT: tuple[What, ...] = ("published", "restored", "found")
 """After these events a version is in the directory."""
@@ -28,9 +29,9 @@ class Event(pydantic.BaseModel):
     Attributes:
         when: UTC.
         what: what happened.
-        version: to which version.
+        version: to which version; 0 for a model that was none.
         digest: content of its model (see `model_digest`); empty where it was gone before anybody looked.
-        run: the run that did it; empty for a person.
+        run: the run that did it, or that made the model; empty for a person.
         by: user and machine.
         why: the reason, in words.
         mae: mean absolute error that the run measured, years; None where nobody said.

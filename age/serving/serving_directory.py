@@ -112,6 +112,19 @@ class Withdrawn(Exception):
         self.event = event
 
 
+class Declined(Withdrawn):
+    """A model is not kept for approval because a person declined this very model before."""
+
+    def __init__(self, event: history.Event):
+        Exception.__init__(
+            self,
+            f"{event.by or 'Somebody'} declined this very model on {event.when:%Y-%m-%d %H:%M} UTC"
+            f"{f' ({event.why})' if event.why else ''}; it does not wait for approval again. To have it served after all, run once "
+            "with pusher.approval=automatic.",
+        )
+        self.event = event
+
+
 def served_models(serving_dir: str) -> list[ServedModel]:
     """Returns the complete versions in `serving_dir`, newest first; none when the directory does not exist.
 
@@ -264,6 +277,7 @@ class ServingDirectory:
 
         Raises:
             Withdrawn, BadInput: as `publish` does.
+            Declined: a person declined this very model before.
         """
         if not is_model(model):
             raise BadInput(f"{model}: there is no SavedModel to keep. Expected a directory with {MODEL_FILE}.")
@@ -272,6 +286,7 @@ class ServingDirectory:
             if self._is_newest(digest):
                 return Publication(self.versions()[0], new=False)
             self._require_publishable(digest, compared_with)
+            self._require_not_declined(digest)
             candidate = approval.Candidate(
                 run=run,
                 digest=digest,
@@ -282,9 +297,11 @@ class ServingDirectory:
                 since=datetime.datetime.now(datetime.timezone.utc),
             )
             try:
+                approval.sweep(self._own("waiting"))
                 approval.keep(self._own("waiting"), self._own("unfinished", uuid.uuid4().hex), model, candidate)
             except OSError as error:
                 raise BadInput(f"{self.path}: the model can't be written there: {error.strerror or error}.") from error
+            self._remove_outdated(candidate)
         return None
 
     def waiting(self) -> list[approval.Waiting]:
@@ -311,13 +328,20 @@ class ServingDirectory:
         if not self._is_newest(candidate.digest):
             self._require_publishable(candidate.digest, Champion(candidate.champion_version, candidate.champion_digest))
 
-    def approve(self, waiting: approval.Waiting, by: str, why: str) -> Publication:
+    def approve(
+        self,
+        waiting: approval.Waiting,
+        by: str,
+        why: str,
+        tell: Callable[[ServedModel], None] = lambda served: None,
+    ) -> Publication:
         """Makes a model that waits the newest version.
 
         Args:
             waiting: from `waiting`.
             by: who approves.
             why: the reason.
+            tell: is told where it is served while it still waits: where telling fails, it can be approved again.
 
         Raises:
             Withdrawn, BadInput: what `require_approvable` raises.
@@ -332,8 +356,19 @@ class ServingDirectory:
             why=why,
             mae=candidate.mae,
         )
-        approval.remove(waiting.path)
+        tell(publication.served)
+        self._remove_waiting(waiting)
         return publication
+
+    def decline(self, waiting: approval.Waiting, by: str, why: str) -> None:
+        """Removes a model that waits, for good; the same model is not kept for approval again.
+
+        Args:
+            waiting: from `waiting`.
+            by: who declines.
+            why: the reason.
+        """
+        self._remove_waiting(waiting, _event("declined", 0, waiting.candidate.digest, waiting.candidate.run, by, why))
 
     def planned_withdrawal(self, version: int) -> list[Change]:
         """Returns what withdrawing a version changes.
@@ -434,7 +469,7 @@ class ServingDirectory:
     def _require_not_withdrawn(self, digest: str) -> None:
         if any(served.digest == digest for served in self.versions()):
             return
-        last = next((event for event in reversed(self.events()) if event.digest == digest), None)
+        last = next((event for event in reversed(self.events()) if event.version and event.digest == digest), None)
         if last is not None and last.what == "withdrawn":
             raise Withdrawn(last)
 
@@ -447,6 +482,33 @@ class ServingDirectory:
                 f"{self.path}: {_said(now)} is being served by now, and the candidate was compared with {_said(compared_with)}. "
                 "Nothing was pushed. Run it again: up to the evaluation it comes from the cache, and the comparison is made anew."
             )
+
+    def _require_not_declined(self, digest: str) -> None:
+        last = next((event for event in reversed(self.events()) if event.digest == digest and event.what != "outdated"), None)
+        if last is not None and last.what == "declined":
+            raise Declined(last)
+
+    def _remove_waiting(self, waiting: approval.Waiting, event: history.Event | None = None) -> None:
+        with self._changing():
+            if event is not None:
+                self._record(event)
+            approval.remove(waiting.path)
+
+    def _remove_outdated(self, kept: approval.Candidate) -> None:
+        """Removes, of the models that wait beside one that was just put there, those that nobody needs to decide on any more."""
+        others = [one for one in self.waiting() if one.candidate.run != kept.run]
+        for place, one in enumerate(sorted(others, key=lambda other: other.candidate.since, reverse=True), start=1):
+            candidate = one.candidate
+            if candidate.digest == kept.digest:
+                why = f"the same model waits, of run {kept.run}"
+            elif self.champion(candidate.digest).digest != candidate.champion_digest:
+                why = "another model is being served than the one that it was compared with"
+            elif place >= approval.MOST:
+                why = f"{approval.MOST} newer ones wait"
+            else:
+                continue
+            self._record(_event("outdated", 0, candidate.digest, candidate.run, why=why))
+            approval.remove(one.path)
 
     def _next_version(self) -> int:
         """Returns a number above all that there ever were; the seconds since 1970, as TFX's Pusher has it, if it can be."""

@@ -28,7 +28,8 @@ def print_versions(directory: ServingDirectory) -> None:
         rows.append((served.version, state, published, event.run if event else "", served.digest[:_DIGITS]))
         styles.append({"being served": "green", "withdrawn": "red"}.get(state, ""))
     for one in waiting:
-        rows.append(("", "waiting for approval", "", one.candidate.run, one.candidate.digest[:_DIGITS]))
+        state = f"waiting for approval since {one.candidate.since:%Y-%m-%d %H:%M}"
+        rows.append(("", state, "", one.candidate.run, one.candidate.digest[:_DIGITS]))
         styles.append("yellow")
     page.table(("version", "state", "published (UTC)", "run", "content"), rows, styles)
     page.say(f"\n{directory.path}")
@@ -46,7 +47,7 @@ def print_history(directory: ServingDirectory) -> None:
             (
                 f"{event.when:%Y-%m-%d %H:%M:%S}",
                 event.what,
-                event.version,
+                event.version or "",
                 event.digest[:_DIGITS],
                 event.run,
                 event.by,

@@ -1,5 +1,6 @@
-"""Approving a model completes the report of its run, which is the page that a real verdict has."""
+"""Approving or declining a model completes the report of its run, which is the page that a real verdict has."""
 
+import functools
 import json
 import pathlib
 
@@ -24,7 +25,7 @@ def workdir(tmp_path):
     verdict = Verdict.from_json(EXAMPLE.read_text(encoding="utf-8"))
     verdict = verdict.model_copy(update={"run_id": RUN, "model_version": None, "schema_version": SCHEMA_VERSION})
     verdict = verdicts.awaiting_approval(
-        verdicts.with_paths(verdict, model=None, predictions=None, examples=None, rejects=None)
+        verdicts.with_paths(verdict, model=None, model_card=None, predictions=None, examples=None, rejects=None)
     )
     page.write(verdict, str(report))
     model = write_model(tmp_path / "model", "a")
@@ -43,17 +44,22 @@ def read(workdir):
 
 
 @pytest.fixture
-def approve(age_pipeline, workdir):
-    """Runs `serving approve` in the workdir, or with other options; returns what it printed."""
+def decide(age_pipeline, workdir):
+    """Runs `serving approve` or `decline` in the workdir, or with other options; returns what it printed."""
 
-    def run(*arguments, status=0, where=None):
+    def run(command, *arguments, status=0, where=None):
         where = ("--workdir", workdir) if where is None else where
-        finished = age_pipeline("serving", "approve", *arguments, "--by", "anna", "--reason", "<b>looked</b> at it", *where)
+        finished = age_pipeline("serving", command, *arguments, "--by", "anna", "--reason", "<b>looked</b> at it", *where)
         assert finished.returncode == status, finished.stderr
         assert "Traceback" not in finished.stderr
         return finished.stdout + finished.stderr
 
     return run
+
+
+@pytest.fixture
+def approve(decide):
+    return functools.partial(decide, "approve")
 
 
 def test_before_it_the_page_says_not_yet_and_how(workdir):
@@ -111,6 +117,36 @@ def test_another_model_that_is_being_served_by_now_is_said_in_a_sentence(workdir
     assert read(workdir) == before
 
 
+def test_declining_removes_it_and_the_report_says_who_wanted_it_not_and_why(workdir, decide, age_pipeline):
+    before = read(workdir)
+    assert decide("decline", RUN, "--dry-run") == f"would decline the model of {RUN}\n"
+    assert read(workdir) == before and len(serving(workdir).waiting()) == 1
+
+    assert decide("decline", RUN[:8]).splitlines() == [
+        f"declined the model of {RUN}",
+        f"report: {workdir / 'reports' / RUN}",
+    ]
+
+    assert serving(workdir).waiting() == serving(workdir).versions() == []
+    verdict, text = read(workdir)
+    assert (verdict["blessed"], verdict["push"], verdict["model_version"]) == (False, None, None)
+    assert verdict["reasons"][-1].startswith("anna declined the model on ")
+    assert '<div class="answer">No</div>' in text and "&lt;b&gt;looked&lt;/b&gt; at it" in text and "<b>looked" not in text
+    assert "serving approve" not in text
+    assert "not blessed" in age_pipeline("report", "--workdir", workdir).stdout
+    (event,) = age_pipeline("serving", "history", "--workdir", workdir).stdout.splitlines()[1:]
+    assert "declined" in event and RUN in event and "anna" in event
+    assert "no model of a run" in decide("approve", RUN, status=2)
+
+
+@pytest.mark.parametrize("command", ["approve", "decline"])
+def test_nobody_decides_without_a_name_and_a_reason(workdir, age_pipeline, command):
+    finished = age_pipeline("serving", command, RUN, "--by", "anna", "--workdir", workdir)
+
+    assert finished.returncode == 2 and "Missing option '--reason'" in finished.stderr
+    assert len(serving(workdir).waiting()) == 1
+
+
 @pytest.mark.parametrize("name", ["2025", ""])
 def test_a_run_of_which_no_model_waits_is_said_with_those_that_there_are(workdir, approve, name):
     said = approve(name, status=2)
@@ -118,13 +154,15 @@ def test_a_run_of_which_no_model_waits_is_said_with_those_that_there_are(workdir
     assert f"no model of a run {name!r} waits for approval. Expected one of these: {RUN}" in said
 
 
-def test_a_run_that_has_not_written_its_report_yet_is_not_approved(workdir, approve):
+@pytest.mark.parametrize("command", ["approve", "decline"])
+def test_a_run_that_has_not_written_its_report_yet_is_not_decided_on(workdir, decide, command):
     path = workdir / "reports" / RUN / BLESSING_FILE
     path.write_text(json.dumps({**json.loads(path.read_text()), "push": "pending"}))
 
-    said = approve(RUN, status=2)
+    said = decide(command, RUN, status=2)
 
     assert "the run has not written its report yet" in said and serving(workdir).versions() == []
+    assert len(serving(workdir).waiting()) == 1
 
 
 def test_where_only_the_serving_directory_can_be_reached_the_model_is_pushed_and_that_is_said(workdir, approve, tmp_path):
