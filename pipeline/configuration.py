@@ -106,10 +106,12 @@ class Pusher(_Section):
     Attributes:
         approval: `automatic`, or `manual`: a blessed model then waits for `age-pipeline serving approve`.
         canary_timeout: seconds that the process may take that tries the exported model before it is pushed.
+        model_server: TensorFlow Serving's binary that tries it, path or name on the `PATH`; TensorFlow alone unless given.
     """
 
     approval: Mode = AUTOMATIC
     canary_timeout: float = pydantic.Field(300.0, gt=0)
+    model_server: str | None = pydantic.Field(None, min_length=1)
 
 
 class Serving(_Section):
@@ -337,7 +339,7 @@ def _with_absolute_paths(configuration: Configuration) -> Configuration:
     def absolute(path):
         return path if path is None or "://" in path else os.path.abspath(os.path.expanduser(path))
 
-    weights = configuration.trainer.weights
+    weights, server = configuration.trainer.weights, configuration.pusher.model_server
     return configuration.model_copy(
         update={
             "workdir": absolute(configuration.workdir),
@@ -349,6 +351,9 @@ def _with_absolute_paths(configuration: Configuration) -> Configuration:
             ),
             "trainer": configuration.trainer.model_copy(
                 update={"weights": weights if weights in ("imagenet", "none") else absolute(weights)}
+            ),
+            "pusher": configuration.pusher.model_copy(
+                update={"model_server": absolute(server) if server and os.path.dirname(server) else server}
             ),
             "serving": configuration.serving.model_copy(update={"dir": absolute(configuration.serving.dir)}),
         }

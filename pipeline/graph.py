@@ -140,6 +140,7 @@ def model_part(configuration: Configuration, inputs: GraphInputs, data: DataPart
         model_blessing=evaluator.outputs["blessing"],
         evaluation=evaluator.outputs["evaluation"],
         timeout=configuration.pusher.canary_timeout,
+        model_server=configuration.pusher.model_server,
     )
 
     verdict = VerdictWriter(

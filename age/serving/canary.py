@@ -1,5 +1,7 @@
 """Asks an exported model, in a process that has nothing of this project, for what the evaluation measured.
 
+The process is TensorFlow Serving's binary where the configuration names one (`model_server.py`), and else Python with TensorFlow alone.
+
 A model that is blessed was measured in the process that made it, or in one that has the same code. Whoever serves it has
 TensorFlow alone: `canary_process.py` is such a process. On its standard input it gets a line of JSON, `model` (the directory),
 `sizes` (bytes of each image) and `requests` (lists of images by number), and the images after it, so that no photograph is
@@ -9,6 +11,7 @@ written to a disk. On standard output it tells, as JSON, `server`, `load_seconds
 
 import contextlib
 import dataclasses
+import functools
 import json
 import math
 import os
@@ -20,7 +23,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from age.serving import canary_process, warmup_requests
+from age.serving import canary_process, model_server, warmup_requests
 from schemas.failures import CanaryUnfinished
 from schemas.verdict import Canary
 
@@ -121,10 +124,10 @@ def _judged(requests: Sequence[_Request], answers: Sequence[list[float]]) -> lis
     return list(found.values())
 
 
-def _input(model: str, requests: Sequence[_Request]) -> bytes:
+def _input(model: str, requests: Sequence[Sequence[bytes]]) -> bytes:
     """Returns the process's standard input; each image is in it once."""
     places: dict[bytes, int] = {}
-    asked = [[places.setdefault(image, len(places)) for image in request.images] for request in requests]
+    asked = [[places.setdefault(image, len(places)) for image in request] for request in requests]
     told = {"model": os.path.abspath(model), "sizes": [len(image) for image in places], "requests": asked}
     return json.dumps(told).encode("ascii") + b"\n" + b"".join(places)
 
@@ -141,53 +144,61 @@ def _died_of(status: int) -> str:
     return f"ended with exit status {status}"
 
 
-def _answers(model: str, requests: Sequence[_Request], timeout: float) -> dict[str, Any]:
+def _asked_of_tensorflow(
+    model: str, requests: Sequence[Sequence[bytes]], directory: str, environment: dict[str, str], timeout: float
+) -> tuple[int, str, dict[str, Any]]:
+    """Has a process that has TensorFlow alone answer; arguments and result are those of `model_server.ask`."""
+    ended = subprocess.run(
+        [sys.executable, "-I", canary_process.__file__],
+        input=_input(model, requests),
+        capture_output=True,
+        cwd=directory,
+        env=environment,
+        timeout=timeout,
+    )
+    said = ended.stderr.decode("utf-8", "replace").strip().splitlines()
+    return ended.returncode, said[-1] if said else "", {} if ended.returncode else json.loads(ended.stdout)
+
+
+def _answers(model: str, requests: Sequence[_Request], timeout: float, server: str | None) -> dict[str, Any]:
     """Runs the process, and returns what it told.
 
     Raises:
         CanaryUnfinished: it took too long or was killed.
     """
+    ask = functools.partial(model_server.ask, server) if server else _asked_of_tensorflow
     # Out of the way of whatever else lies where this process works.
     with tempfile.TemporaryDirectory(prefix="age-canary-") as directory:
         try:
-            ended = subprocess.run(
-                [sys.executable, "-I", canary_process.__file__],
-                input=_input(model, requests),
-                capture_output=True,
-                cwd=directory,
-                env=_environment(),
-                timeout=timeout,
-            )
+            status, said, told = ask(model, [request.images for request in requests], directory, _environment(), timeout)
         except subprocess.TimeoutExpired as error:
             raise CanaryUnfinished(
                 f"The canary's process did not answer {len(requests)} requests within {timeout:g} seconds "
                 "(pusher.canary_timeout). Nothing was pushed. Give it more time, or run it again when the machine has less "
                 "to do: up to the evaluation it comes from the cache."
             ) from error
-    if ended.returncode == -signal.SIGKILL:
+    if status == -signal.SIGKILL:
         raise CanaryUnfinished(
             "The canary's process was killed, as the system does when memory runs out. Nothing was pushed. Give it more "
             "memory, and run it again: up to the evaluation it comes from the cache."
         )
-    if ended.returncode:
-        said = ended.stderr.decode("utf-8", "replace").strip().splitlines()
-        return {"died": f"{_died_of(ended.returncode)}{f': {said[-1]}' if said else ''}"}
-    told: dict[str, Any] = json.loads(ended.stdout)
-    return told
+    return {**told, "died": f"{_died_of(status)}{f': {said}' if said else ''}"} if status else told
 
 
-def ask(model: str, photographs: Sequence[Measured], timeout: float) -> Canary:
+def ask(model: str, photographs: Sequence[Measured], timeout: float, server: str | None = None) -> Canary:
     """Asks an exported model for photographs singly, all at once, among unreadable bytes, and as when a server warms up.
 
     Args:
         model: directory of the SavedModel.
         photographs: at least one, with what the evaluation measured.
         timeout: seconds that the process may take in all.
+        server: TensorFlow Serving's binary, path or name; None for TensorFlow alone.
 
     Returns:
         Whether it answers as it was measured, and if not, why not.
 
     Raises:
+        BadInput: there is no such server.
         CanaryUnfinished: the process took too long or was killed, which says nothing about the model.
     """
     try:
@@ -195,11 +206,12 @@ def ask(model: str, photographs: Sequence[Measured], timeout: float) -> Canary:
     except ValueError as error:
         return Canary(passed=False, reasons=[_refused(f"{str(error)[:_SHOWN]}.")], photographs=0)
     requests = list(_requests(photographs, warm_up))
-    told = _answers(model, requests, timeout)
+    told = _answers(model, requests, timeout, server)
     answers = told.get("answers", [])
     reasons = _judged(requests, answers)
+    loader = "TensorFlow Serving" if server else "TensorFlow alone"
     if "problem" in told:
-        doing = requests[len(answers)].what if "load_seconds" in told else "loaded by TensorFlow alone"
+        doing = requests[len(answers)].what if "load_seconds" in told else f"loaded by {loader}"
         reasons.append(_refused(f"{doing}, it fails: {told['problem'][:_SHOWN]}."))
     if "died" in told:
         reasons.append(_refused(f"the process that loaded it {told['died'][:_SHOWN]}."))

@@ -26,13 +26,13 @@ class _Absent:
             raise ModuleNotFoundError(f"No module named {name!r}: the canary's process has nothing of this project", name=name)
 
 
-def _peak_memory() -> int | None:
-    """Returns the most bytes that this process held; None where the system does not say.
+def peak_memory(process: int | str = "self") -> int | None:
+    """Returns the most bytes that a process held, this one unless given; None where the system does not say.
 
     What `getrusage` says begins with what the process held that started this one.
     """
     try:
-        with open("/proc/self/status", encoding="ascii") as status:
+        with open(f"/proc/{process}/status", encoding="ascii") as status:
             return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM:"))
     except (OSError, StopIteration):
         return None
@@ -69,7 +69,7 @@ def ask(model: str, requests: Sequence[Sequence[bytes]]) -> dict[str, Any]:
             return {**found, "problem": _problem(error)}
         found["seconds"].append(time.perf_counter() - began)
         found["answers"].append(answer)
-    return {**found, "peak_memory": _peak_memory()}
+    return {**found, "peak_memory": peak_memory()}
 
 
 def main() -> None:

@@ -12,6 +12,7 @@ class CanarySpec(component_spec.ComponentSpec):
 
     PARAMETERS = {
         "timeout": component_spec.ExecutionParameter(type=float),
+        "model_server": component_spec.ExecutionParameter(type=str),
         "code": component_spec.ExecutionParameter(type=str),
     }
     INPUTS = {
@@ -40,6 +41,7 @@ class Canary(base_component.BaseComponent):
         model_blessing: what AgeEvaluator said.
         evaluation: what it measured, and the photographs that are asked for.
         timeout: seconds that the process may take.
+        model_server: TensorFlow Serving's binary, path or name; None for TensorFlow alone.
     """
 
     SPEC_CLASS = CanarySpec
@@ -51,6 +53,7 @@ class Canary(base_component.BaseComponent):
         model_blessing: channel.BaseChannel,
         evaluation: channel.BaseChannel,
         timeout: float,
+        model_server: str | None = None,
     ):
         super().__init__(
             CanarySpec(
@@ -58,6 +61,7 @@ class Canary(base_component.BaseComponent):
                 model_blessing=model_blessing,
                 evaluation=evaluation,
                 timeout=timeout,
+                model_server=model_server or "",
                 code=code_digest.of(executor.__name__),
                 infra_blessing=channel.Channel(type=standard_artifacts.InfraBlessing),
             )

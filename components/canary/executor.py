@@ -24,6 +24,7 @@ class Executor(base_executor.BaseExecutor):
         """Gives the infrastructure's blessing to a model that answers in a process of its own as it was measured.
 
         Raises:
+            BadInput: there is no such server as the configuration names.
             CanaryUnfinished: the process took too long or was killed.
         """
         single = {name: artifact_utils.get_single_instance(artifacts) for name, artifacts in input_dict.items()}
@@ -33,7 +34,12 @@ class Executor(base_executor.BaseExecutor):
             progress.conclude("model not blessed, and so not asked")
             return
         photographs = measured_photographs.read(single["evaluation"].uri)
-        result = canary.ask(path_utils.serving_model_dir(single["model"].uri), photographs, timeout=exec_properties["timeout"])
+        result = canary.ask(
+            path_utils.serving_model_dir(single["model"].uri),
+            photographs,
+            timeout=exec_properties["timeout"],
+            server=exec_properties["model_server"] or None,
+        )
         storage.make_directory(infra_blessing.uri)
         canary_result.write(infra_blessing.uri, result)
         infra_blessing.set_int_custom_property("blessed", int(result.passed))

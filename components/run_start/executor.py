@@ -9,6 +9,7 @@ from tfx.types import artifact_utils
 from age import provenance, storage
 from age.evaluation.settings import EvaluatorSettings
 from age.model.settings import TrainerSettings
+from age.serving import model_server
 from components import run_parameters
 from components.run_start import beam_check
 from schemas.bad_input import BadInput
@@ -63,12 +64,14 @@ class Executor(base_executor.BaseExecutor):
         """Writes one value to each output.
 
         Raises:
-            BadInput: a parameter is out of range, or the data directory, the label file, the weights or the cluster that Beam
-                shall run on can't be used.
+            BadInput: a parameter is out of range, or the data directory, the label file, the weights, the cluster that Beam
+                shall run on or the canary's server can't be used.
         """
         settings = json.loads(exec_properties["settings"])
         configuration = _with_parameters(settings["configuration"], exec_properties)
         beam_check.check(settings["beam_args"])
+        if server := configuration["pusher"]["model_server"]:
+            model_server.require(server)
         _require_backbone(TrainerSettings.model_validate(configuration["trainer"]))
         inputs = provenance.resolve(
             configuration,

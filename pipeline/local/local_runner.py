@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import TextIO
 
 from age import code_digest, progress, storage
+from age.serving import model_server
 from components.run_start import beam_check
 from pipeline import graph_inputs
 from pipeline.configuration import Configuration
@@ -198,6 +199,8 @@ def _run(configuration: Configuration, kind: Kind, say: Say, display: run_displa
     with _only_run_in(configuration.workdir), progress.listening(display.progress):
         data_dir = _data_dir(configuration, display.say)
         configuration = configuration.model_copy(update={"data": configuration.data.model_copy(update={"dir": data_dir})})
+        if kind == RUN and configuration.pusher.model_server:
+            model_server.require(configuration.pusher.model_server)
         run_id = _new_run_id(configuration.workdir)
         code_digest.remember_in(os.path.join(configuration.workdir, "code_digests.json"))
         inputs = graph_inputs.resolve(configuration, run_id, kind)

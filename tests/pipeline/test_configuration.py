@@ -38,6 +38,14 @@ def loaded(*overrides):
     return configuration.load(None, list(overrides))
 
 
+def test_a_model_server_is_a_path_or_a_name_on_the_path():
+    assert loaded("pusher.model_server=bin/tensorflow_model_server").pusher.model_server == os.path.abspath(
+        "bin/tensorflow_model_server"
+    )
+    assert loaded("pusher.model_server=tensorflow_model_server").pusher.model_server == "tensorflow_model_server"
+    assert "pusher.model_server is ''" in complaint(None, "pusher.model_server=")
+
+
 def test_defaults_are_those_of_the_design():
     defaults = configuration.load()
     assert configuration.splits_in_order(defaults.data.splits) == {"train": 0.8, "validation": 0.1, "test": 0.1}

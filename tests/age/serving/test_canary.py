@@ -1,6 +1,5 @@
 """A process that has nothing of this project tries exported models: good ones, damaged ones, and others than were measured."""
 
-import io
 import math
 import os
 import pathlib
@@ -11,34 +10,12 @@ import sys
 import threading
 import time
 
-import keras
-import numpy as np
 import pytest
 import tensorflow as tf
-from PIL import Image
 
-from age.model import export
 from age.serving import canary, canary_process, warmup_requests
 from schemas.failures import CanaryUnfinished
-
-SIZE = 32
-
-
-def photograph(number: int) -> bytes:
-    written = io.BytesIO()
-    pixels = np.random.default_rng(number).integers(0, 256, size=(SIZE, SIZE, 3), dtype=np.uint8)
-    Image.fromarray(pixels).save(written, "JPEG" if number % 2 else "PNG")
-    return written.getvalue()
-
-
-def exported(directory: pathlib.Path, seed: int) -> str:
-    """Exports a network of random weights whose answers spread over some years."""
-    keras.utils.set_random_seed(seed)
-    images = keras.Input((SIZE, SIZE, 3))
-    features = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(8, 3, activation="relu")(images))
-    network = keras.Model(images, 40 + keras.layers.Dense(1)(features))
-    export.export(network, SIZE, False, str(directory), {})
-    return str(directory)
+from tests.age.serving.canary_model import exported, measured_by
 
 
 @pytest.fixture(scope="module")
@@ -48,11 +25,7 @@ def model(tmp_path_factory) -> str:
 
 @pytest.fixture(scope="module")
 def measured(model) -> list[canary.Measured]:
-    """70 photographs with what the model answers in this process."""
-    module = tf.saved_model.load(model)
-    photographs = [photograph(number) for number in range(70)]
-    ages = module.signatures["serving_default"](image_bytes=tf.constant(photographs))["age"].numpy()
-    return [canary.Measured(encoded, float(age)) for encoded, age in zip(photographs, ages)]
+    return measured_by(model, 70)
 
 
 @pytest.fixture

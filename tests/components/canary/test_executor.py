@@ -19,7 +19,11 @@ def test_nobody_asks_a_model_that_was_not_blessed(tmp_path):
     infra_blessing = artifacts.pop("infra_blessing")
     artifacts["model_blessing"].set_int_custom_property("blessed", 0)
 
-    Executor().Do({name: [one] for name, one in artifacts.items()}, {"infra_blessing": [infra_blessing]}, {"timeout": 300.0})
+    Executor().Do(
+        {name: [one] for name, one in artifacts.items()},
+        {"infra_blessing": [infra_blessing]},
+        {"timeout": 300.0, "model_server": ""},
+    )
 
     assert infra_blessing.get_int_custom_property("blessed") == 0
     assert canary_result.read(infra_blessing.uri) is None

@@ -81,6 +81,15 @@ def test_a_parameter_that_can_t_be_used_is_refused(configured, tmp_path, paramet
         run_start(configured, tmp_path, **parameters)
 
 
+def test_a_model_server_that_there_is_none_of_is_refused(configured, tmp_path):
+    configured.pusher.model_server = "/nowhere/tensorflow_model_server"
+
+    with pytest.raises(
+        BadInput, match="pusher.model_server is /nowhere/tensorflow_model_server, and there is no such program"
+    ):
+        run_start(configured, tmp_path)
+
+
 def test_its_outputs_are_what_the_graph_wants():
     assert set(RunStartSpec.OUTPUTS) <= set(graph_inputs.GraphInputs.__dataclass_fields__)
     assert RunStartSpec.OUTPUTS["recipe"].type is standard_artifacts.String

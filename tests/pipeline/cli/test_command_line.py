@@ -46,6 +46,10 @@ def test_help_answers_without_loading_libraries(command):
         (["run", "--set", "trainer.epocs=3"], "trainer.epocs: there is no such key. Expected one of"),
         (["run", "--set", "trainer.epochs=0"], "trainer.epochs is 0; input should be greater than or equal to 1"),
         (["run"], "data.dir is not set"),
+        (
+            ["run", "--data", ".", "--set", "pusher.model_server=./nowhere"],
+            "nowhere, and there is no such program here that can be run. Expected the path of TensorFlow Serving's",
+        ),
         (["run", "--nonsense"], "No such option"),
         (["compile", "-o", "age.yaml"], "kubeflow.image is not set"),
         (["compile"], "Missing option '-o'"),
