@@ -19,7 +19,7 @@ from schemas.bad_input import BadInput
 if TYPE_CHECKING:
     import grpc
 
-_MODEL_NAME, _INPUT = "age", "image_bytes"
+_MODEL_NAME = "age"
 _VERSION_SECONDS = 60
 _POLL_SECONDS = 0.05
 _NOT_STARTED = "Failed to start server. Error: "
@@ -157,7 +157,7 @@ def _predict(channel: "grpc.Channel", images: Sequence[bytes], end: float) -> li
 
     request = predict_pb2.PredictRequest()
     request.model_spec.name, request.model_spec.signature_name = _MODEL_NAME, canary_process.SERVING_IMAGES
-    request.inputs[_INPUT].CopyFrom(tf.make_tensor_proto(list(images), tf.string))
+    request.inputs[canary_process.IMAGES_INPUT].CopyFrom(tf.make_tensor_proto(list(images), tf.string))
     stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
     answered = stub.Predict(request, timeout=max(end - time.monotonic(), 0.001), wait_for_ready=True)
     if canary_process.AGE_OUTPUT not in answered.outputs:

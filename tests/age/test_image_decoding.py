@@ -277,3 +277,21 @@ def test_picture_of_20000_by_20000_pixels_is_refused_without_being_decoded():
     assert not readable.numpy().any() and not images.numpy().any()
     assert time.monotonic() - started < 5, "decoding 400 million pixels three times takes longer"
     assert _peak_memory() - before < 200e6, "decoded, it would take 1.2 GB"
+
+
+def test_of_many_large_pictures_no_more_are_held_than_are_decoded_at_once(monkeypatch):
+    try:
+        _set_peak_memory_back()
+    except OSError as error:
+        pytest.skip(f"the system does not tell the peak of memory: {error}")
+    monkeypatch.setattr(image_decoding, "_PARALLEL_DECODES", 1)
+    encoded = encoded_as(Image.new("1", (8192, 8192)), "PNG")
+    decode = tf.function(image_decoding.decode_batch)
+    decode(tf.constant([b"junk"]), 32)  # traced beforehand: what is measured is the decoding
+
+    _set_peak_memory_back()
+    before = _peak_memory()
+    _, readable = decode(tf.constant([encoded] * 5), 32)
+
+    assert len(encoded) < 200_000 and readable.numpy().all()
+    assert _peak_memory() - before < 2.5 * 3 * 8192**2, "decoded together, they would take 1 GB"

@@ -174,7 +174,7 @@ parts = runpy.run_path({canary_process.__file__!r})
 assert not parts["NOT_THERE"] & set(sys.modules)
 sys.path.insert(0, {str(pathlib.Path(canary.__file__).parents[2])!r})
 sys.meta_path.insert(0, parts["_Absent"]())
-for name in ("age", "age.model", "components", "pipeline", "schemas", "tfx"):
+for name in ("age", "age.model", "components", "keras", "pipeline", "schemas", "tfx"):
     try:
         __import__(name)
     except ModuleNotFoundError:
