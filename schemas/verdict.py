@@ -388,19 +388,40 @@ class Environment(Part):
     versions: dict[str, str] = Field({}, description="Versions of this project and of the libraries that results depend on.")
 
 
+class TrainedMember(Part):
+    """The training of one network of an ensemble."""
+
+    differs: dict[str, Any] = Field({}, description="What it does otherwise than the configuration's `trainer` section.")
+    history: dict[str, list[Measured]] = Field({}, description="As that of a single network.")
+    best_epoch: int | None = Field(None, description="The epoch whose weights were kept, counted from 1.")
+    epochs_run: int | None = Field(None, description="Number of epochs.")
+    validation_mae: Measured = Field(
+        None, description="Of this network alone on the validation split in the best epoch, years."
+    )
+    frozen_through: str | None = Field(None, description="The last layer that was not trained; null when all were.")
+    fit_seconds: float | None = Field(None, description="How long fitting took, seconds.")
+
+
 class Training(Part):
     """What the Trainer recorded: `history.json`."""
 
     model_config = pydantic.ConfigDict(
-        json_schema_extra=_may_be_absent(["environment", "resumed_after", "checkpoint_seconds", "time_was_up"])
+        json_schema_extra=_may_be_absent(["environment", "resumed_after", "checkpoint_seconds", "time_was_up", "members"])
     )
 
     history: dict[str, list[Measured]] = Field(
-        {}, description="After each epoch: `loss`, `mae` (years), and `val_` for the validation split."
+        {},
+        description="After each epoch: `loss`, `mae` (years), and `val_` for the validation split. Of an ensemble, its first member's.",
     )
-    best_epoch: int | None = Field(None, description="The epoch whose weights were kept, counted from 1.")
-    epochs_run: int | None = Field(None, description="Number of epochs.")
-    validation_mae: Measured = Field(None, description="MAE on the validation split in the best epoch, years.")
+    best_epoch: int | None = Field(
+        None, description="The epoch whose weights were kept, counted from 1; of an ensemble, its first member's."
+    )
+    epochs_run: int | None = Field(None, description="Number of epochs; of an ensemble, its first member's.")
+    validation_mae: Measured = Field(
+        None,
+        description="MAE on the validation split in the best epoch, years; of an ensemble, that of the mean of its members.",
+    )
+    members: list[TrainedMember] = Field([], description="The networks of an ensemble; empty for a single network.")
     training_examples: int | None = Field(None, description="Number of photographs.")
     validation_examples: int | None = Field(None, description="Number of photographs.")
     mean_age: float | None = Field(None, description="Mean age of the training split, years.")

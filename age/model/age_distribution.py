@@ -55,6 +55,15 @@ class ExpectedAge(keras.layers.Layer):
         return expectation(logits)
 
 
+@keras.saving.register_keras_serializable("age")
+class MeanDistribution(keras.layers.Layer):
+    """Turn several answers as logits over years, each `[n, 121]`, into the logits of their mean distribution, `[n, 121]`."""
+
+    def call(self, several: list[keras.KerasTensor]) -> keras.KerasTensor:
+        log_probabilities = [keras.ops.log_softmax(keras.ops.cast(logits, "float32"), axis=-1) for logits in several]
+        return keras.ops.logsumexp(keras.ops.stack(log_probabilities), axis=0) - float(np.log(len(several)))
+
+
 class _DistributionLoss(keras.losses.Loss):
     """What the losses of this module have in common: labels `[n]` or `[n, 1]` in years, predictions as logits `[n, 121]`."""
 

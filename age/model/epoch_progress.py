@@ -19,17 +19,19 @@ class EpochProgress(keras.callbacks.Callback):
 
     Args:
         earlier: validation MAE, years, of the epochs before an interruption.
+        doing: what is going on, said before the number of the epoch.
     """
 
-    def __init__(self, earlier: Sequence[float] = ()):
+    def __init__(self, earlier: Sequence[float] = (), doing: str = "Training"):
         super().__init__()
+        self._named = doing
         self._best = min(earlier, default=math.inf)
         self._best_epoch = earlier.index(self._best) + 1 if earlier else None
         self._detail: str | None = None
         self._reported = 0.0
 
     def on_epoch_begin(self, epoch: int, logs: _Logs = None) -> None:
-        self._doing = f"Training, epoch {epoch + 1} of {self.params['epochs']}"
+        self._doing = f"{self._named}, epoch {epoch + 1} of {self.params['epochs']}"
         self._report(0)
 
     def on_train_batch_end(self, batch: int, logs: _Logs = None) -> None:

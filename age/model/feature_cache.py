@@ -91,10 +91,14 @@ def _key(stem_digest: str, settings: TrainerSettings, views: int, labels: exampl
         "views": views,
         # Views beyond the mirror image depend on what varies and on the seed.
         "augmentation": settings.augmentation.model_dump() if views > 1 else None,
-        "seed": settings.seed if views > 2 else None,
+        "seed": _seed_of_views(settings) if views > 2 else None,
         "examples": hashlib.sha256(labels.sha256.data).hexdigest(),
     }
     return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:24]
+
+
+def _seed_of_views(settings: TrainerSettings) -> int:
+    return settings.seed if settings.views_seed is None else settings.views_seed
 
 
 def _require_space(directory: str, needed: int) -> None:
@@ -252,7 +256,7 @@ def _fill(path: str, stem: keras.Model | None, settings: TrainerSettings, source
     wanted, labels, views = _array(stem, settings, source), source.labels, source.views
     logging.info("Computing %d view(s) of %d images once: %.2f GB in %s", views, len(labels), wanted.nbytes / 1e9, path)
 
-    random_views = augmentation.augmenter(settings.augmentation, settings.seed)
+    random_views = augmentation.augmenter(settings.augmentation, _seed_of_views(settings))
     forward = None if stem is None else tf.function(lambda images: tf.cast(stem(images, training=False), tf.float16))
     array = np.lib.format.open_memmap(path, mode="w+", dtype=wanted.dtype, shape=wanted.shape)
     done, progress_line = 0, _Progress(_doing(stem, views, wanted.nbytes), len(labels))

@@ -82,7 +82,9 @@ class _Course:
         resumed: what was done before an interruption, and what has been measured.
     """
 
-    def __init__(self, settings: TrainerSettings, checkpoint: checkpoint_file.CheckpointFile | None, log_dir: str | None):
+    def __init__(
+        self, settings: TrainerSettings, checkpoint: checkpoint_file.CheckpointFile | None, log_dir: str | None, doing: str
+    ):
         self._started = time.monotonic()
         self._keeps_checkpoints = checkpoint is not None
         early_stopping = keras.callbacks.EarlyStopping(
@@ -93,7 +95,7 @@ class _Course:
         self.callbacks = [
             early_stopping,
             *([keras.callbacks.TensorBoard(log_dir, write_graph=False)] if log_dir else []),
-            epoch_progress.EpochProgress(self.resumed.history.get("val_mae", ())),
+            epoch_progress.EpochProgress(self.resumed.history.get("val_mae", ()), doing),
             self.resumed,
             self._time_limit,
         ]
@@ -122,6 +124,7 @@ def train(
     feature_cache_dir: str,
     log_dir: str | None = None,
     checkpoint: checkpoint_file.CheckpointFile | None = None,
+    doing: str = "Training",
 ) -> Training:
     """Trains a network; it ends with the weights of its best epoch, and computes in float32 again.
 
@@ -137,6 +140,7 @@ def train(
         log_dir: where TensorBoard's summaries go; None for nowhere.
         checkpoint: where checkpoints are kept, for the very training that the other arguments describe; None for nowhere. It is
             left there: whoever has made use of the result removes it.
+        doing: what progress is reported of.
 
     Returns:
         What the training was like.
@@ -145,7 +149,7 @@ def train(
         BadInput: a full disk, or a precision that the hardware lacks.
         TrainingDiverged: a loss that is not a number.
     """
-    course = _Course(settings, checkpoint, log_dir)
+    course = _Course(settings, checkpoint, log_dir, doing)
     resumed = course.resumed
     policy = precision.chosen(settings.precision, net.backbone)
     with precision.computing_in(policy, net.backbone):

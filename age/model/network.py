@@ -24,6 +24,8 @@ class AgeNetwork:
         trained: stem and tail, images to what the loss sees.
         whole: images to ages `[n, 1]` in years.
         backbone: the layers of the backbone, which compute in the precision of the configuration while they are trained.
+        cut: name of the last frozen layer; None when nothing is frozen.
+        cut_stride: of the positions of that layer's output, the features are every so many in each direction.
         new_variables: paths of the variables that nothing is known of yet: those above the backbone, and those of layers that
             a partial weights file lacks.
     """
@@ -33,6 +35,8 @@ class AgeNetwork:
     trained: keras.Model
     whole: keras.Model
     backbone: tuple[keras.layers.Layer, ...]
+    cut: str | None
+    cut_stride: int
     new_variables: frozenset[str]
 
     def stem_digest(self) -> str:
@@ -188,6 +192,7 @@ def build(settings: TrainerSettings, ages: TrainingAges) -> AgeNetwork:
     images = keras.Input((settings.image_size, settings.image_size, 3), name="images")
     pixels = backbone.preprocess(images, settings.backbone)
     pooled = _pooled_layers(network, cut_name, settings)
+    stride = 1
     if cut_name is None:
         seen = keras.Model(network.input, [network.get_layer(name).output for name in pooled], name="trained_backbone")(pixels)
         from_random = settings.weights == backbone.WEIGHTS_NONE
@@ -217,5 +222,7 @@ def build(settings: TrainerSettings, ages: TrainingAges) -> AgeNetwork:
         trained=trained,
         whole=keras.Model(images, answer(trained(images)), name="age_network") if answer else trained,
         backbone=tuple(network.layers),
+        cut=cut_name,
+        cut_stride=stride,
         new_variables=frozenset(variable.path for layer in new for variable in layer.variables),
     )

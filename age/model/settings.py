@@ -1,6 +1,6 @@
 """What can be chosen about training: the `trainer` section of the configuration."""
 
-from typing import Literal
+from typing import Any, Literal
 
 import pydantic
 
@@ -31,6 +31,38 @@ class Augmentation(pydantic.BaseModel):
     contrast: float = pydantic.Field(0.2, ge=0, lt=1)
     saturation: float = pydantic.Field(0.0, ge=0, le=1)
     erasing: float = pydantic.Field(0.0, ge=0, le=1)
+
+
+class Member(pydantic.BaseModel):
+    """What a member of an ensemble does otherwise than the `trainer` section says; null is what the section says.
+
+    Attributes:
+        seed: of everything random but the varied views, which all members share.
+        freeze_through: the last layer that is not trained.
+        pooled_layers: further layers whose pooled outputs the head sees.
+        dense_units: width of the dense layer.
+        dropout: share of its outputs that is dropped.
+        label_sigma: standard deviation of the Gaussian around the label, years.
+        label_density_strength: how much more rare ages count.
+        learning_rate: at the end of the warm-up.
+        head_rate: learning rate of the head as a multiple.
+        batch_size: images in a step.
+        epochs: how often every training image is seen at most.
+    """
+
+    model_config = pydantic.ConfigDict(extra="forbid")
+
+    seed: int | None = None
+    freeze_through: str | None = None
+    pooled_layers: list[str] | None = None
+    dense_units: int | None = None
+    dropout: float | None = None
+    label_sigma: float | None = None
+    label_density_strength: float | None = None
+    learning_rate: float | None = None
+    head_rate: float | None = None
+    batch_size: int | None = None
+    epochs: int | None = None
 
 
 class TrainerSettings(pydantic.BaseModel):
@@ -83,7 +115,11 @@ class TrainerSettings(pydantic.BaseModel):
         max_minutes: minutes after which training ends with the epoch that is going on, what the features of frozen layers took among
             them; 0 for no limit. The learning rate falls by `epochs`, which the time should be enough for.
         mirror_averaging: the model answers with the mean for the photograph and its mirror image, which takes twice as long.
+        members: an ensemble: networks that are trained one after another and answer as one model with the mean of what they say.
+            Each is the network of this section but for the keys that it names, such as `[{seed: 0}, {seed: 1}]`; empty for a single
+            network.
         seed: of everything random; two runs on the same CPU agree.
+        views_seed: of the varied views that are computed once; null takes `seed`.
         augmentation: how training images are varied.
     """
 
@@ -122,7 +158,9 @@ class TrainerSettings(pydantic.BaseModel):
     precision: Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"] = "auto"
     max_minutes: float = pydantic.Field(0.0, ge=0)
     mirror_averaging: bool = False
+    members: list[Member] = []
     seed: int = pydantic.Field(0, ge=0, lt=2**31)
+    views_seed: int | None = pydantic.Field(None, ge=0, lt=2**31)
     augmentation: Augmentation = Augmentation()
 
     @pydantic.field_validator("backbone")
@@ -131,6 +169,42 @@ class TrainerSettings(pydantic.BaseModel):
         if name not in backbone_table.names():
             raise ValueError(f"expected one of {', '.join(backbone_table.names())}")
         return name
+
+    @pydantic.model_validator(mode="after")
+    def _members_that_differ(self) -> "TrainerSettings":
+        members = self.networks()
+        for number, member in enumerate(members):
+            if member in members[:number]:
+                raise ValueError(
+                    f"members {members.index(member) + 1} and {number + 1} are the same network, whose mean is either of them; "
+                    "expected members that differ, such as by their seed"
+                )
+        return self
+
+    def networks(self) -> list["TrainerSettings"]:
+        """Returns the settings of each network that is to be trained: those of the members, or these where there are none.
+
+        `max_minutes` is shared out evenly.
+
+        Raises:
+            ValueError: a member's value is out of range.
+        """
+        if not self.members:
+            return [self]
+        shared: dict[str, Any] = self.model_dump(exclude={"members"}) | {
+            "views_seed": self.seed if self.views_seed is None else self.views_seed,
+            "max_minutes": self.max_minutes / len(self.members),
+        }
+        networks = []
+        for number, member in enumerate(self.members, start=1):
+            try:
+                networks.append(TrainerSettings(**(shared | member.model_dump(exclude_none=True))))
+            except pydantic.ValidationError as error:
+                first = error.errors()[0]
+                raise ValueError(
+                    f"member {number}: {'.'.join(map(str, first['loc']))} is {first['input']!r}; {first['msg'].lower()}"
+                ) from error
+        return networks
 
 
 class TrainerInputs(pydantic.BaseModel):

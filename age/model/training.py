@@ -1,18 +1,22 @@
 """Trains the age network; `run_fn` is what TFX's Trainer calls, from examples to an exported model."""
 
+import dataclasses
 import json
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import keras
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 
 from age import environment, progress, storage
 from age.model import (
+    age_distribution,
     checkpoint_file,
+    ensemble,
     example_reading,
     export,
     fitting,
@@ -23,6 +27,7 @@ from age.model import (
 )
 from age.model.settings import TrainerInputs, TrainerSettings
 from age.serving import training_images
+from schemas.verdict import Training
 
 HISTORY_FILE = "history.json"
 
@@ -62,31 +67,83 @@ def build_network(settings: TrainerSettings, labels: example_reading.Labels) -> 
     return network.build(settings, network.TrainingAges.of(labels.ages))
 
 
-def calibrated_intervals(
-    net: network.AgeNetwork, settings: TrainerSettings, validation: example_reading.Split
-) -> prediction_intervals.Intervals | None:
-    """Returns the intervals that a trained network answers with; None where it does not learn a distribution.
+@dataclasses.dataclass(frozen=True)
+class _Finished:
+    """A network whose training has ended, what that was like, and the checkpoint that is left of it."""
 
-    Args:
-        net: trained.
-        settings: the same as it was built from.
-        validation: the photographs that they are calibrated on, which the network did not learn from.
-    """
-    if settings.loss not in objective.DISTRIBUTIONS:
-        return None
-    ask = tf.function(
-        lambda images: export.distributions(net.trained, images, settings.mirror_averaging), reduce_retracing=True
-    )
-    probabilities, ages, total = [], [], len(validation.labels)
+    net: network.AgeNetwork
+    record: Training
+    checkpoint: checkpoint_file.CheckpointFile | None
+
+
+def _trained(
+    inputs: TrainerInputs, training: example_reading.Split, validation: example_reading.Split, log_dir: str
+) -> list[_Finished]:
+    """Trains the network that the settings describe, or each member of the ensemble, one after another."""
+    finished = []
+    networks = inputs.settings.networks()
+    for number, settings in enumerate(networks, start=1):
+        net = build_network(settings, training.labels)
+        checkpoint = None
+        if inputs.checkpoint_dir:
+            key = checkpoint_file.key(net, settings, training, validation)
+            checkpoint = checkpoint_file.CheckpointFile(inputs.checkpoint_dir, key)
+        several = len(networks) > 1
+        record = fitting.train(
+            net,
+            settings,
+            training,
+            validation,
+            inputs.feature_cache_dir,
+            os.path.join(log_dir, f"member_{number}") if several else log_dir,
+            checkpoint,
+            f"Training member {number} of {len(networks)}" if several else "Training",
+        )
+        finished.append(_Finished(net, record, checkpoint))
+    return finished
+
+
+def _validation_answers(
+    model: network.AgeNetwork | ensemble.Ensemble, settings: TrainerSettings, validation: example_reading.Split
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """Returns what the exported model will answer for the validation split, as probabilities of years or ages, and the real ages."""
+    mirror = settings.mirror_averaging
+
+    def ask(images: tf.Tensor) -> tf.Tensor:
+        if settings.loss in objective.DISTRIBUTIONS:
+            return export.distributions(model.trained, images, mirror)
+        return export.mirror_averaged(lambda seen: model.whole(seen, training=False), images, mirror)
+
+    compiled = tf.function(ask, reduce_retracing=True)
+    answers, ages, total = [], [], len(validation.labels)
     for images, real in validation.streamed_batches(settings.image_size, settings.batch_size):
-        probabilities.append(ask(images).numpy())
+        answers.append(compiled(images).numpy())
         ages.append(real.numpy())
-        progress.report("Calibrating the intervals", done=sum(map(len, ages)), total=total, unit="images")
-    return prediction_intervals.calibrated(np.concatenate(probabilities), np.concatenate(ages), settings.interval_coverage)
+        progress.report("Asking the model about the validation split", done=sum(map(len, ages)), total=total, unit="images")
+    return np.concatenate(answers), np.concatenate(ages)
+
+
+def _joined(
+    finished: Sequence[_Finished], settings: TrainerSettings, validation: example_reading.Split
+) -> tuple[network.AgeNetwork | ensemble.Ensemble, Training, prediction_intervals.Intervals | None]:
+    """Returns what is exported, what its training was like, and the intervals that it answers with where it has a distribution."""
+    several, distribution = len(finished) > 1, settings.loss in objective.DISTRIBUTIONS
+    model = ensemble.joined([each.net for each in finished], settings) if several else finished[0].net
+    record = finished[0].record
+    if not several and not distribution:
+        return model, record, None
+    answers, ages = _validation_answers(model, settings, validation)
+    if several:
+        predicted = answers @ age_distribution.years() if distribution else answers[:, 0]
+        record = ensemble.record(
+            [each.record for each in finished], settings, validation_mae=float(np.abs(predicted - ages).mean())
+        )
+    intervals = prediction_intervals.calibrated(answers, ages, settings.interval_coverage) if distribution else None
+    return model, record, intervals
 
 
 def run_fn(fn_args: FnArgs) -> None:
-    """Trains the age network, on all GPUs that there are, and exports it.
+    """Trains the age network, or the members of an ensemble, on all GPUs that there are, and exports one model.
 
     Args:
         fn_args: TFX's `FnArgs`; `custom_config` holds `TrainerInputs`. Training sees the files of the training and the
@@ -105,21 +162,13 @@ def _train_and_export(fn_args: FnArgs) -> None:
     started = time.monotonic()
     here = environment.of_this_process()
     inputs = TrainerInputs.model_validate(fn_args.custom_config)
-    training, validation = example_reading.Split.read(fn_args.train_files), example_reading.Split.read(fn_args.eval_files)
-    net = build_network(inputs.settings, training.labels)
-    checkpoint = None
-    if inputs.checkpoint_dir:
-        key = checkpoint_file.key(net, inputs.settings, training, validation)
-        checkpoint = checkpoint_file.CheckpointFile(inputs.checkpoint_dir, key)
-    record = fitting.train(
-        net, inputs.settings, training, validation, inputs.feature_cache_dir, fn_args.model_run_dir, checkpoint
-    )
-
     settings = inputs.settings
-    intervals = calibrated_intervals(net, settings, validation)
+    training, validation = example_reading.Split.read(fn_args.train_files), example_reading.Split.read(fn_args.eval_files)
+    finished = _trained(inputs, training, validation, fn_args.model_run_dir)
+    model, record, intervals = _joined(finished, settings, validation)
     progress.report("Exporting the model")
     export.export(
-        net.trained if intervals else net.whole,
+        model.trained if intervals else model.whole,
         settings.image_size,
         settings.mirror_averaging,
         fn_args.serving_model_dir,
@@ -130,5 +179,6 @@ def _train_and_export(fn_args: FnArgs) -> None:
     storage.make_directory(fn_args.model_run_dir)
     whole = record.model_copy(update={"seconds": time.monotonic() - started, "environment": here})
     storage.write_text(os.path.join(fn_args.model_run_dir, HISTORY_FILE), json.dumps(whole.model_dump(), indent=2))
-    if checkpoint:
-        checkpoint.remove()
+    for each in finished:
+        if each.checkpoint:
+            each.checkpoint.remove()

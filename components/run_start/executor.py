@@ -43,7 +43,7 @@ def _with_parameters(configuration: dict, exec_properties: dict) -> dict:
 
 
 def _require_backbone(settings: TrainerSettings) -> None:
-    """Builds the backbone that the Trainer will build after the ingestion: what it would refuse is refused now.
+    """Builds the backbones that the Trainer will build after the ingestion: what it would refuse is refused now.
 
     ImageNet weights are downloaded, or found where Keras keeps them: on Kubeflow that is on the volume, where the Trainer finds
     them too.
@@ -54,7 +54,8 @@ def _require_backbone(settings: TrainerSettings) -> None:
     """
     from age.model import backbone
 
-    backbone.build(settings.backbone, settings.image_size, settings.weights, settings.weights_partial, settings.freeze_through)
+    for cut in dict.fromkeys(each.freeze_through for each in settings.networks()):
+        backbone.build(settings.backbone, settings.image_size, settings.weights, settings.weights_partial, cut)
 
 
 class Executor(base_executor.BaseExecutor):

@@ -193,7 +193,12 @@ def print_details(run: PastRun) -> None:
     page.say(verdict_text(verdict))
     _say_slices(page, verdict)
     training = _training(run)
-    if training.best_epoch is not None:
+    if training.members:
+        page.say(
+            f"\nTraining: {len(training.members)} networks, validation MAE of their mean {years(training.validation_mae)} years, "
+            f"of each alone {', '.join(years(member.validation_mae) for member in training.members)}"
+        )
+    elif training.best_epoch is not None:
         page.say(
             f"\nTraining: {_shown_count(training.epochs_run)} epochs, best validation MAE "
             f"{years(training.validation_mae)} years in epoch {training.best_epoch}"

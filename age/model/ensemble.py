@@ -1,0 +1,132 @@
+"""Several trained networks as one model, which answers with the mean of what they say.
+
+Networks that start from the same weights and are trained on the same photographs err differently where chance had a part in it:
+the mean of what they say is closer to the truth than most of them (Lakshminarayanan et al., 2017, Simple and Scalable Predictive
+Uncertainty Estimation using Deep Ensembles).
+"""
+
+import dataclasses
+from collections.abc import Iterable, Sequence
+
+import keras
+import numpy as np
+
+from age.model import age_distribution, backbone, objective
+from age.model.network import AgeNetwork
+from age.model.settings import TrainerSettings
+from schemas.verdict import FeatureCache, TrainedMember, Training
+
+
+@dataclasses.dataclass(frozen=True)
+class Ensemble:
+    """Networks joined into one.
+
+    Attributes:
+        trained: images `[n, s, s, 3]` (0 to 255) to what the loss sees: the mean age `[n, 1]` in years, or the logits over years of
+            the mean distribution `[n, 121]`.
+        whole: images to ages `[n, 1]` in years.
+    """
+
+    trained: keras.Model
+    whole: keras.Model
+
+
+def _position(member: AgeNetwork, layer_name: str | None) -> int:
+    """Returns where a layer stands in a member's backbone; -1 for none."""
+    names = [layer.name for layer in member.backbone]
+    return -1 if layer_name is None else names.index(layer_name)
+
+
+def _begin_alike(shallow: AgeNetwork, deep: AgeNetwork) -> bool:
+    """Whether what one network has frozen is in what another one has frozen, with the same weights."""
+    ours, theirs = (each.backbone[: _position(shallow, shallow.cut) + 1] for each in (shallow, deep))
+    return [layer.name for layer in ours] == [layer.name for layer in theirs] and all(
+        np.array_equal(one, other)
+        for mine, its in zip(ours, theirs)
+        for one, other in zip(mine.get_weights(), its.get_weights(), strict=True)
+    )
+
+
+def _features(pixels: keras.KerasTensor, members: Sequence[AgeNetwork]) -> dict[int, keras.KerasTensor]:
+    """Returns what each member's tail is given, by the member's number; frozen layers that members share are run once."""
+    left = sorted(range(len(members)), key=lambda number: _position(members[number], members[number].cut))
+    seen: dict[int, keras.KerasTensor] = {}
+    while left:
+        deepest = members[left[-1]]
+        alike = [number for number in left if _begin_alike(members[number], deepest)]
+        layers = {layer.name: layer for layer in deepest.backbone}
+        cuts = list(dict.fromkeys(members[number].cut for number in alike))
+        frozen = keras.Model(deepest.backbone[0].output, {cut: layers[cut].output for cut in cuts}, name=f"frozen_{len(seen)}")
+        given = frozen(pixels, training=False)
+        for number in alike:
+            stride = members[number].cut_stride
+            seen[number] = given[members[number].cut][:, ::stride, ::stride, :]
+        left = [number for number in left if number not in alike]
+    return seen
+
+
+def joined(members: Sequence[AgeNetwork], settings: TrainerSettings) -> Ensemble:
+    """Joins trained networks into one that answers with the mean of their answers.
+
+    Args:
+        members: of the same backbone, trained; their variables are those of the result.
+        settings: the `trainer` section that they come from.
+    """
+    images = keras.Input((settings.image_size, settings.image_size, 3), name="images")
+    cut = [number for number, member in enumerate(members) if member.cut is not None]
+    features = _features(backbone.preprocess(images, settings.backbone), [members[number] for number in cut])
+    seen = {number: features[place] for place, number in enumerate(cut)}
+    tails = [
+        keras.Model(member.tail.input, member.tail.output, name=f"member_{number}")
+        for number, member in enumerate(members, start=1)
+    ]
+    answers = [tail(seen.get(number, images)) for number, tail in enumerate(tails)]
+    if settings.loss not in objective.DISTRIBUTIONS:
+        mean = keras.Model(images, keras.layers.Average(name="mean_age")(answers), name="age_network")
+        return Ensemble(trained=mean, whole=mean)
+    trained = keras.Model(images, age_distribution.MeanDistribution(name="mean_distribution")(answers), name="trained")
+    answer = age_distribution.ExpectedAge(name="expected_age")
+    return Ensemble(trained=trained, whole=keras.Model(images, answer(trained(images)), name="age_network"))
+
+
+def _caches(records: Sequence[Training]) -> FeatureCache | None:
+    """Returns what was kept on disk for all members together; what several members share is counted once, when it was computed."""
+    caches = [record.feature_cache for record in records if record.feature_cache]
+    if not caches:
+        return None
+    computed = [cache for cache in caches if cache.computed] or caches[:1]
+    return FeatureCache(
+        computed=any(cache.computed for cache in caches),
+        views=max(cache.views for cache in caches),
+        bytes=sum(cache.bytes for cache in computed),
+        seconds=sum(cache.seconds for cache in caches),
+    )
+
+
+def _sum(seconds: Iterable[float | None]) -> float | None:
+    known = [each for each in seconds if each is not None]
+    return sum(known) if known else None
+
+
+def record(records: Sequence[Training], settings: TrainerSettings, validation_mae: float) -> Training:
+    """Returns what the training of an ensemble was like.
+
+    Args:
+        records: what the training of each member was like.
+        settings: the `trainer` section.
+        validation_mae: of the mean of the members, years.
+    """
+    members = [
+        TrainedMember(differs=member.model_dump(exclude_none=True), **each.model_dump(include=set(TrainedMember.model_fields)))
+        for member, each in zip(settings.members, records)
+    ]
+    return records[0].model_copy(
+        update={
+            "members": members,
+            "validation_mae": validation_mae,
+            "feature_cache": _caches(records),
+            "fit_seconds": _sum(each.fit_seconds for each in records),
+            "checkpoint_seconds": _sum(each.checkpoint_seconds for each in records),
+            "time_was_up": any(each.time_was_up for each in records),
+        }
+    )

@@ -1,0 +1,176 @@
+"""Several networks, trained one after another, that answer as one model."""
+
+import json
+from types import SimpleNamespace
+
+import keras
+import numpy as np
+import pydantic
+import pytest
+import tensorflow as tf
+
+from age import progress
+from age.model import age_distribution, ensemble, export, network, training
+from age.model.settings import TrainerInputs, TrainerSettings
+
+SETTINGS = {
+    "backbone": "resnet20",
+    "image_size": 32,
+    "weights": "none",
+    "freeze_through": "stage2_block3_out",
+    "views": 3,
+    "dense_units": 16,
+    "batch_size": 16,
+    "epochs": 2,
+    "learning_rate": 0.003,
+    "loss": "label_distribution",
+    "mirror_averaging": True,
+    "members": [{"seed": 0}, {"seed": 1, "head_rate": 2.0}],
+}
+AGES = network.TrainingAges.of(np.array([13.0, 33.0, 53.0]))
+IMAGES = np.random.default_rng(0).uniform(0, 255, size=(3, 32, 32, 3)).astype("float32")
+
+
+def settings(**changes):
+    return TrainerSettings(**{**SETTINGS, **changes})
+
+
+def built(weights_seed, cut, **changes):
+    keras.utils.set_random_seed(weights_seed)
+    net = network.build(settings(freeze_through=cut, **changes), AGES)
+    keras.utils.set_random_seed(weights_seed + len(cut))
+    for variable in net.tail.trainable_variables:
+        variable.assign_add(keras.random.normal(variable.shape, stddev=0.05))
+    return net
+
+
+def frozen_parts(model):
+    return [[*part.output] for part in model.layers if part.name.startswith("frozen")]
+
+
+def test_the_answer_is_the_mean_of_the_distributions_and_what_is_frozen_in_all_members_is_run_once():
+    cuts = ["stage2_block3_out", "stage1_block3_out", "stage2_block3_out"]
+    members = [built(7, cut) for cut in cuts]
+
+    joined = ensemble.joined(members, settings())
+
+    alone = [tf.nn.softmax(member.trained(IMAGES, training=False)).numpy() for member in members]
+    assert np.abs(alone[0] - alone[1]).max() > 1e-4
+    together = tf.nn.softmax(joined.trained(IMAGES, training=False)).numpy()
+    np.testing.assert_allclose(together, np.mean(alone, axis=0), rtol=1e-3, atol=1e-6)
+    ages = together @ age_distribution.years()
+    np.testing.assert_allclose(joined.whole(IMAGES, training=False)[:, 0], ages, rtol=1e-4)
+    assert frozen_parts(joined.trained) == [["stage1_block3_out", "stage2_block3_out"]]
+
+
+def test_members_whose_frozen_layers_differ_keep_their_own():
+    members = [built(7, "stage2_block3_out"), built(8, "stage2_block3_out"), built(7, "none")]
+
+    joined = ensemble.joined(members, settings())
+
+    alone = [tf.nn.softmax(member.trained(IMAGES, training=False)).numpy() for member in members]
+    together = tf.nn.softmax(joined.trained(IMAGES, training=False)).numpy()
+    np.testing.assert_allclose(together, np.mean(alone, axis=0), rtol=1e-3, atol=1e-6)
+    assert len(frozen_parts(joined.trained)) == 2
+
+
+def test_networks_that_learn_one_number_answer_with_the_mean_age():
+    members = [built(seed, "stage2_block3_out", loss="mae") for seed in (7, 8)]
+
+    joined = ensemble.joined(members, settings(loss="mae"))
+
+    alone = [member.whole(IMAGES, training=False).numpy() for member in members]
+    np.testing.assert_allclose(joined.whole(IMAGES, training=False), np.mean(alone, axis=0), rtol=1e-4)
+
+
+def test_each_member_is_the_section_but_for_what_it_names_and_all_see_the_same_views():
+    whole = settings(members=[{"seed": 3}, {"freeze_through": "none", "epochs": 7}], max_minutes=10)
+
+    first, second = whole.networks()
+
+    assert (first.seed, first.freeze_through, first.epochs) == (3, "stage2_block3_out", 2)
+    assert (second.seed, second.freeze_through, second.epochs) == (0, "none", 7)
+    assert {each.views_seed for each in (first, second)} == {0}
+    assert {each.max_minutes for each in (first, second)} == {5.0}
+    assert settings(members=[]).networks() == [settings(members=[])]
+
+
+@pytest.mark.parametrize(
+    "members, said",
+    [
+        ([{"seed": 1}, {"seed": 1}], "members 1 and 2 are the same network"),
+        ([{"seed": 1}, {"dropout": 1.5}], "member 2: dropout is 1.5; input should be less than 1"),
+        ([{"backbone": "resnet50"}], "members.0.backbone\n  Extra inputs are not permitted"),
+    ],
+)
+def test_members_that_can_not_be_are_refused(members, said):
+    with pytest.raises(pydantic.ValidationError, match=said):
+        settings(members=members)
+
+
+def train(directory, train_files, validation_files):
+    inputs = TrainerInputs(
+        settings=settings(), feature_cache_dir=str(directory / "cache"), checkpoint_dir=str(directory / "checkpoints")
+    )
+    arguments = {
+        "train_files": train_files,
+        "eval_files": validation_files,
+        "serving_model_dir": str(directory / "model"),
+        "model_run_dir": str(directory / "log"),
+        "custom_config": inputs.model_dump(),
+    }
+    training.run_fn(SimpleNamespace(**arguments))
+    return json.loads((directory / "log" / "history.json").read_text())
+
+
+def answers(directory, files):
+    module = tf.saved_model.load(str(directory / "model"))
+    records = [record.numpy() for record in tf.data.TFRecordDataset(tf.io.gfile.glob(files))]
+    ages = [tf.train.Example.FromString(one).features.feature["age"].float_list.value[0] for one in records]
+    return module.signatures["serving_examples"](tf.constant(records)), np.array(ages)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory, train_files, validation_files):
+    directory = tmp_path_factory.mktemp("ensemble")
+    return directory, train(directory, train_files, validation_files)
+
+
+def test_an_ensemble_is_exported_as_one_model_whose_intervals_are_its_own(trained, validation_files):
+    directory, record = trained
+    answered, ages = answers(directory, validation_files)
+
+    assert set(answered) == {export.AGE_OUTPUT, export.LOW_OUTPUT, export.HIGH_OUTPUT}
+    # What was measured of the mean is what the exported model answers.
+    assert np.abs(answered["age"].numpy() - ages).mean() == pytest.approx(record["validation_mae"], abs=1e-3)
+    held = (answered["age_low"].numpy() <= ages) & (ages <= answered["age_high"].numpy())
+    assert held.mean() >= 0.9
+
+
+def test_the_record_tells_of_every_member_and_features_are_computed_once(trained):
+    directory, record = trained
+
+    assert [member["differs"] for member in record["members"]] == [{"seed": 0}, {"seed": 1, "head_rate": 2.0}]
+    assert record["members"][0]["history"] != record["members"][1]["history"]
+    assert record["history"] == record["members"][0]["history"]
+    assert len(list((directory / "cache").glob("*.npy"))) == 2, "one file for each split, whatever the number of members"
+    assert not list((directory / "checkpoints").iterdir())
+    assert {path.parts[-3] for path in directory.glob("log/**/events.out.tfevents.*")} == {"member_1", "member_2"}
+
+
+def test_an_interrupted_ensemble_ends_as_an_uninterrupted_one(trained, train_files, validation_files, tmp_path):
+    directory, record = trained
+
+    def interrupt(report):
+        if report.done and report.doing == "Training member 2 of 2, epoch 2 of 2":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt), progress.listening(interrupt):
+        train(tmp_path, train_files, validation_files)
+    left = len(list((tmp_path / "checkpoints").glob("*.npz")))
+    resumed = train(tmp_path, train_files, validation_files)
+
+    assert left == 2
+    assert [member["history"] for member in resumed["members"]] == [member["history"] for member in record["members"]]
+    for name, ages in answers(directory, validation_files)[0].items():
+        np.testing.assert_array_equal(answers(tmp_path, validation_files)[0][name], ages)
