@@ -1,5 +1,6 @@
 """What can be chosen about training: the `trainer` section of the configuration."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import pydantic
@@ -115,12 +116,12 @@ class TrainerSettings(pydantic.BaseModel):
         max_minutes: minutes after which training ends with the epoch that is going on, what the features of frozen layers took among
             them; 0 for no limit. The learning rate falls by `epochs`, which the time should be enough for.
         mirror_averaging: the model answers with the mean for the photograph and its mirror image, which takes twice as long.
-        members: an ensemble: networks that are trained one after another and answer as one model with the mean of what they say.
-            Each is the network of this section but for the keys that it names, such as `[{seed: 0}, {seed: 1}]`; empty for a single
-            network.
         seed: of everything random; two runs on the same CPU agree.
         views_seed: of the varied views that are computed once; null takes `seed`.
         augmentation: how training images are varied.
+        members: an ensemble: networks that are trained one after another and answer as one model with the mean of what they say.
+            Each is the network of this section but for the keys that it names, such as `[{seed: 0}, {seed: 1}]`; empty for a single
+            network.
     """
 
     model_config = pydantic.ConfigDict(extra="forbid", protected_namespaces=())
@@ -158,10 +159,11 @@ class TrainerSettings(pydantic.BaseModel):
     precision: Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"] = "auto"
     max_minutes: float = pydantic.Field(0.0, ge=0)
     mirror_averaging: bool = False
-    members: list[Member] = []
     seed: int = pydantic.Field(0, ge=0, lt=2**31)
     views_seed: int | None = pydantic.Field(None, ge=0, lt=2**31)
     augmentation: Augmentation = Augmentation()
+    # The last one, because it is held against all others.
+    members: list[Member] = []
 
     @pydantic.field_validator("backbone")
     @classmethod
@@ -170,41 +172,47 @@ class TrainerSettings(pydantic.BaseModel):
             raise ValueError(f"expected one of {', '.join(backbone_table.names())}")
         return name
 
-    @pydantic.model_validator(mode="after")
-    def _members_that_differ(self) -> "TrainerSettings":
-        members = self.networks()
-        for number, member in enumerate(members):
-            if member in members[:number]:
+    @pydantic.field_validator("members")
+    @classmethod
+    def _that_differ(cls, members: list[Member], info: pydantic.ValidationInfo) -> list[Member]:
+        networks = [] if set(info.data) < set(cls.model_fields) - {"members"} else _networks(info.data, members)
+        for number, network in enumerate(networks):
+            if network in networks[:number]:
                 raise ValueError(
-                    f"members {members.index(member) + 1} and {number + 1} are the same network, whose mean is either of them; "
+                    f"members {networks.index(network) + 1} and {number + 1} are the same network, whose mean is either of them; "
                     "expected members that differ, such as by their seed"
                 )
-        return self
+        return members
 
     def networks(self) -> list["TrainerSettings"]:
         """Returns the settings of each network that is to be trained: those of the members, or these where there are none.
 
         `max_minutes` is shared out evenly.
-
-        Raises:
-            ValueError: a member's value is out of range.
         """
-        if not self.members:
-            return [self]
-        shared: dict[str, Any] = self.model_dump(exclude={"members"}) | {
-            "views_seed": self.seed if self.views_seed is None else self.views_seed,
-            "max_minutes": self.max_minutes / len(self.members),
+        whole = {name: getattr(self, name) for name in type(self).model_fields if name != "members"}
+        return _networks(whole, self.members) or [self]
+
+
+def _networks(whole: Mapping[str, Any], members: Sequence[Member]) -> list[TrainerSettings]:
+    """Returns the settings of each member, made of those of the whole but `members`.
+
+    Raises:
+        ValueError: a member's value is out of range.
+    """
+    networks = []
+    for number, member in enumerate(members, start=1):
+        shared = {
+            "views_seed": whole["seed"] if whole["views_seed"] is None else whole["views_seed"],
+            "max_minutes": whole["max_minutes"] / len(members),
         }
-        networks = []
-        for number, member in enumerate(self.members, start=1):
-            try:
-                networks.append(TrainerSettings(**(shared | member.model_dump(exclude_none=True))))
-            except pydantic.ValidationError as error:
-                first = error.errors()[0]
-                raise ValueError(
-                    f"member {number}: {'.'.join(map(str, first['loc']))} is {first['input']!r}; {first['msg'].lower()}"
-                ) from error
-        return networks
+        try:
+            networks.append(TrainerSettings(**{**whole, **shared, **member.model_dump(exclude_none=True)}))
+        except pydantic.ValidationError as error:
+            first = error.errors()[0]
+            raise ValueError(
+                f"member {number}: {'.'.join(map(str, first['loc']))} is {first['input']!r}; {first['msg'].lower()}"
+            ) from error
+    return networks
 
 
 class TrainerInputs(pydantic.BaseModel):

@@ -1,16 +1,19 @@
 """Several networks, trained one after another, that answer as one model."""
 
 import json
+import pathlib
 from types import SimpleNamespace
 
+import h5py
 import keras
 import numpy as np
 import pydantic
 import pytest
 import tensorflow as tf
+from keras.src.legacy.saving import legacy_h5_format
 
 from age import progress
-from age.model import age_distribution, ensemble, export, network, training
+from age.model import age_distribution, backbone, backbone_table, ensemble, export, network, training
 from age.model.settings import TrainerInputs, TrainerSettings
 
 SETTINGS = {
@@ -25,7 +28,7 @@ SETTINGS = {
     "learning_rate": 0.003,
     "loss": "label_distribution",
     "mirror_averaging": True,
-    "members": [{"seed": 0}, {"seed": 1, "head_rate": 2.0}],
+    "members": [{"seed": 0}, {"seed": 1, "head_rate": 2.0}, {"freeze_through": "stage1_block3_out", "epochs": 1}],
 }
 AGES = network.TrainingAges.of(np.array([13.0, 33.0, 53.0]))
 IMAGES = np.random.default_rng(0).uniform(0, 255, size=(3, 32, 32, 3)).astype("float32")
@@ -108,9 +111,21 @@ def test_members_that_can_not_be_are_refused(members, said):
         settings(members=members)
 
 
-def train(directory, train_files, validation_files):
+@pytest.fixture(scope="module")
+def weights_file(tmp_path_factory):
+    """Weights that all members start from, so that what they have frozen is the same."""
+    keras.utils.set_random_seed(5)
+    path = tmp_path_factory.mktemp("weights") / "resnet20.h5"
+    with h5py.File(path, "w") as file:
+        legacy_h5_format.save_weights_to_hdf5_group(file, backbone._network(backbone_table.get("resnet20"), 32, None))
+    return str(path)
+
+
+def train(directory, weights_file, train_files, validation_files):
     inputs = TrainerInputs(
-        settings=settings(), feature_cache_dir=str(directory / "cache"), checkpoint_dir=str(directory / "checkpoints")
+        settings=settings(weights=weights_file),
+        feature_cache_dir=str(directory / "cache"),
+        checkpoint_dir=str(directory / "checkpoints"),
     )
     arguments = {
         "train_files": train_files,
@@ -130,14 +145,27 @@ def answers(directory, files):
     return module.signatures["serving_examples"](tf.constant(records)), np.array(ages)
 
 
+def mapped_features(directory):
+    """The files of the feature cache that this process has mapped into its memory."""
+    maps = pathlib.Path("/proc/self/maps").read_text()
+    return {line.split()[-1] for line in maps.splitlines() if str(directory / "cache") in line}
+
+
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory, train_files, validation_files):
-    directory = tmp_path_factory.mktemp("ensemble")
-    return directory, train(directory, train_files, validation_files)
+def trained(tmp_path_factory, weights_file, train_files, validation_files):
+    """An ensemble, and what it had of its features in memory when its last member began."""
+    directory, mapped = tmp_path_factory.mktemp("ensemble"), {}
+
+    def look(report):
+        mapped.setdefault(report.doing, mapped_features(directory))
+
+    with progress.listening(look):
+        record = train(directory, weights_file, train_files, validation_files)
+    return directory, record, mapped["Training member 3 of 3, epoch 1 of 1"]
 
 
 def test_an_ensemble_is_exported_as_one_model_whose_intervals_are_its_own(trained, validation_files):
-    directory, record = trained
+    directory, record, _ = trained
     answered, ages = answers(directory, validation_files)
 
     assert set(answered) == {export.AGE_OUTPUT, export.LOW_OUTPUT, export.HIGH_OUTPUT}
@@ -147,28 +175,37 @@ def test_an_ensemble_is_exported_as_one_model_whose_intervals_are_its_own(traine
     assert held.mean() >= 0.9
 
 
-def test_the_record_tells_of_every_member_and_features_are_computed_once(trained):
-    directory, record = trained
+def test_the_record_tells_of_every_member(trained):
+    directory, record, _ = trained
 
-    assert [member["differs"] for member in record["members"]] == [{"seed": 0}, {"seed": 1, "head_rate": 2.0}]
+    assert [member["differs"] for member in record["members"]] == SETTINGS["members"]
     assert record["members"][0]["history"] != record["members"][1]["history"]
+    assert [member["epochs_run"] for member in record["members"]] == [2, 2, 1]
     assert record["history"] == record["members"][0]["history"]
-    assert len(list((directory / "cache").glob("*.npy"))) == 2, "one file for each split, whatever the number of members"
     assert not list((directory / "checkpoints").iterdir())
-    assert {path.parts[-3] for path in directory.glob("log/**/events.out.tfevents.*")} == {"member_1", "member_2"}
+    logs = {path.relative_to(directory / "log").parts[0] for path in directory.glob("log/**/events.out.tfevents.*")}
+    assert logs == {"member_1", "member_2", "member_3"}
 
 
-def test_an_interrupted_ensemble_ends_as_an_uninterrupted_one(trained, train_files, validation_files, tmp_path):
-    directory, record = trained
+def test_features_are_computed_once_for_each_cut_and_held_in_memory_one_member_at_a_time(trained):
+    directory, _, mapped = trained
+
+    files = {str(path) for path in (directory / "cache").glob("*.npy")}
+    assert len(files) == 4, "one for each split at each of two cuts, for three members"
+    assert mapped and mapped < files and len(mapped) <= 2
+
+
+def test_an_interrupted_ensemble_ends_as_an_uninterrupted_one(trained, weights_file, train_files, validation_files, tmp_path):
+    directory, record, _ = trained
 
     def interrupt(report):
-        if report.done and report.doing == "Training member 2 of 2, epoch 2 of 2":
+        if report.done and report.doing == "Training member 2 of 3, epoch 2 of 2":
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt), progress.listening(interrupt):
-        train(tmp_path, train_files, validation_files)
+        train(tmp_path, weights_file, train_files, validation_files)
     left = len(list((tmp_path / "checkpoints").glob("*.npz")))
-    resumed = train(tmp_path, train_files, validation_files)
+    resumed = train(tmp_path, weights_file, train_files, validation_files)
 
     assert left == 2
     assert [member["history"] for member in resumed["members"]] == [member["history"] for member in record["members"]]

@@ -344,3 +344,15 @@ def written(generated, tmp_path_factory):
         return pages[key]
 
     return write
+
+
+@pytest.fixture
+def ensemble(generated) -> dict[str, Any]:
+    """A verdict on a model that is the mean of two networks."""
+    verdict = generated.with_changes()
+    alone = {"history": verdict["training"]["history"], "best_epoch": 2, "epochs_run": 3, "fit_seconds": 60.0}
+    verdict["training"]["members"] = [
+        {**alone, "differs": {"seed": 0}, "validation_mae": 7.75},
+        {**alone, "differs": {"seed": 1, "freeze_through": "conv_pw_6_relu"}, "validation_mae": 8.0},
+    ]
+    return verdict

@@ -154,3 +154,9 @@ def test_hostile_values_are_letters_in_markdown(generated, tmp_path):
     (line,) = [line for line in text.splitlines() if line.startswith("| tag ")]
     assert line.startswith(r"| tag &lt;script&gt;\|\[a\](javascript:x)\|\`b\` # c\\u202e |")
     assert "<script" not in text and "\u202e" not in text
+
+
+def test_card_says_that_a_model_is_the_mean_of_several_networks(ensemble):
+    text = model_card.render(Verdict.from_content(ensemble))
+
+    assert "- The mean of 2 networks, trained with the loss" in text and "- Trained for" not in text

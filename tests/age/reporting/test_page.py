@@ -480,6 +480,16 @@ def hostile(generated, name, directory):
     return verdict
 
 
+def test_page_tells_of_every_network_of_an_ensemble_and_what_their_mean_came_to(ensemble, written, reader):
+    opened = reader.open(written(ensemble))
+
+    assert "The model is the mean of 2 networks, which together came to 7.50 years MAE" in opened.inner_text("#training")
+    assert table(opened, "The networks of the ensemble") == [
+        ["1", "seed 0", "3", "2", "7.75"],
+        ["2", "seed 1, freeze_through conv_pw_6_relu", "3", "2", "8.00"],
+    ]
+
+
 @pytest.mark.parametrize("name", HOSTILE, ids=[f"text{number}" for number in range(len(HOSTILE))])
 def test_hostile_text_is_shown_and_does_nothing(generated, written, reader, tmp_path, name):
     path = written(hostile(generated, name, tmp_path))

@@ -124,6 +124,16 @@ def workdir(tmp_path):
     return tmp_path
 
 
+def test_a_run_that_trained_an_ensemble_tells_of_the_mean_and_of_each_network(workdir):
+    members = [{"validation_mae": 5.75}, {"validation_mae": 6.0}]
+    written = verdict()
+    write(workdir, "20260105-000000", {**written, "training": {**written["training"], "members": members}})
+
+    printed = report(workdir, "20260105")
+
+    assert "Training: 2 networks, validation MAE of their mean 5.50 years, of each alone 5.75, 6.00" in printed
+
+
 def test_list_has_verdict_mae_duration_and_date_of_every_run_in_aligned_columns(workdir):
     printed = report(workdir)
 
