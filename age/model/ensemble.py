@@ -31,36 +31,37 @@ class Ensemble:
     whole: keras.Model
 
 
-def _position(member: AgeNetwork, layer_name: str | None) -> int:
-    """Returns where a layer stands in a member's backbone; -1 for none."""
-    names = [layer.name for layer in member.backbone]
-    return -1 if layer_name is None else names.index(layer_name)
+def _frozen_count(member: AgeNetwork) -> int:
+    """Returns how many of the layers of a member's backbone are frozen; they are its first ones."""
+    return 1 + [layer.name for layer in member.backbone].index(member.cut)
 
 
 def _begin_alike(shallow: AgeNetwork, deep: AgeNetwork) -> bool:
-    """Whether what one network has frozen is in what another one has frozen, with the same weights."""
-    ours, theirs = (each.backbone[: _position(shallow, shallow.cut) + 1] for each in (shallow, deep))
-    return [layer.name for layer in ours] == [layer.name for layer in theirs] and all(
-        np.array_equal(one, other)
-        for mine, its in zip(ours, theirs)
-        for one, other in zip(mine.get_weights(), its.get_weights(), strict=True)
+    """Whether what one network has frozen is in what another one of the same backbone has frozen, with the same weights.
+
+    Keras numbers layers that have no name of their own through all networks of a process, so that names say nothing here.
+    """
+    ours, theirs = (
+        [weight for layer in member.backbone[: _frozen_count(shallow)] for weight in layer.get_weights()]
+        for member in (shallow, deep)
     )
+    return all(np.array_equal(one, other) for one, other in zip(ours, theirs, strict=True))
 
 
 def _features(pixels: keras.KerasTensor, members: Sequence[AgeNetwork]) -> dict[int, keras.KerasTensor]:
-    """Returns what each member's tail is given, by the member's number; frozen layers that members share are run once."""
-    left = sorted(range(len(members)), key=lambda number: _position(members[number], members[number].cut))
+    """Returns what the tail of each member with frozen layers is given, by the member's number; what several have frozen is run once."""
+    frozen_counts = {number: _frozen_count(member) for number, member in enumerate(members) if member.cut is not None}
+    left = sorted(frozen_counts, key=lambda number: frozen_counts[number])
     seen: dict[int, keras.KerasTensor] = {}
     while left:
         deepest = members[left[-1]]
         alike = [number for number in left if _begin_alike(members[number], deepest)]
-        layers = {layer.name: layer for layer in deepest.backbone}
-        cuts = list(dict.fromkeys(members[number].cut for number in alike))
-        frozen = keras.Model(deepest.backbone[0].output, {cut: layers[cut].output for cut in cuts}, name=f"frozen_{len(seen)}")
-        given = frozen(pixels, training=False)
+        cuts = {number: deepest.backbone[frozen_counts[number] - 1] for number in alike}
+        layers = {layer.name: layer.output for layer in cuts.values()}
+        given = keras.Model(deepest.backbone[0].output, layers, name=f"frozen_{len(seen)}")(pixels, training=False)
         for number in alike:
             stride = members[number].cut_stride
-            seen[number] = given[members[number].cut][:, ::stride, ::stride, :]
+            seen[number] = given[cuts[number].name][:, ::stride, ::stride, :]
         left = [number for number in left if number not in alike]
     return seen
 
@@ -73,9 +74,7 @@ def joined(members: Sequence[AgeNetwork], settings: TrainerSettings) -> Ensemble
         settings: the `trainer` section that they come from.
     """
     images = keras.Input((settings.image_size, settings.image_size, 3), name="images")
-    cut = [number for number, member in enumerate(members) if member.cut is not None]
-    features = _features(backbone.preprocess(images, settings.backbone), [members[number] for number in cut])
-    seen = {number: features[place] for place, number in enumerate(cut)}
+    seen = _features(backbone.preprocess(images, settings.backbone), members)
     tails = [
         keras.Model(member.tail.input, member.tail.output, name=f"member_{number}")
         for number, member in enumerate(members, start=1)
