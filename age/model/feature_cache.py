@@ -17,6 +17,7 @@ import errno
 import fcntl
 import hashlib
 import json
+import mmap
 import os
 import shutil
 import tempfile
@@ -81,11 +82,18 @@ class CachedSplit:
     seconds: float
     held: "Hold | None" = None
 
+    def let_go(self) -> None:
+        """Takes what was read of the features out of this process's memory, whoever still refers to them."""
+        mapped = self.features.base
+        if isinstance(mapped, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+            mapped.madvise(mmap.MADV_DONTNEED)
+
 
 def _key(stem_digest: str, settings: TrainerSettings, views: int, labels: example_reading.Labels) -> str:
     what = {
         "format": _FORMAT,
         "code": code_digest.of(*_CODE),
+        "backbone": settings.backbone,
         "stem": stem_digest,
         "image_size": settings.image_size,
         "views": views,

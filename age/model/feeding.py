@@ -3,7 +3,7 @@
 import dataclasses
 import itertools
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -137,11 +137,18 @@ class Batches:
         training: what is learnt from, in a new order in each epoch.
         validation: what is measured on after each.
         cache: what was kept of it on disk; None where nothing was.
+        cached: the splits that are on disk.
     """
 
     training: tf.data.Dataset
     validation: tf.data.Dataset
     cache: FeatureCache | None
+    cached: Sequence[CachedSplit] = ()
+
+    def let_go(self) -> None:
+        """Takes what was read of the splits out of this process's memory."""
+        for split in self.cached:
+            split.let_go()
 
 
 def batches(
@@ -192,4 +199,5 @@ def batches(
         training_batches(cached[0], settings.batch_size, settings.seed, epoch),
         validation_batches(cached[1], settings.batch_size),
         cache,
+        cached,
     )

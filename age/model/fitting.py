@@ -159,6 +159,7 @@ def train(
 
         fit_started = time.monotonic()
         _fit(net, settings, policy, training.labels.ages, batches, course.callbacks, resumed.first_epoch)
+        batches.let_go()
     _check_history(resumed.history, settings)
     return course.record().model_copy(
         update={

@@ -43,10 +43,11 @@ class AgeNetwork:
         """Returns a hash over the stem's structure, weights and precision: what its features depend on."""
         digest = hashlib.sha256()
         if self.stem is not None:
-            digest.update(self.stem.layers[-1].name.encode())
-            digest.update(self.backbone[0].compute_dtype.encode())
+            # Not by names: Keras numbers layers that have none of their own through all networks of a process.
+            frozen = [layer.name for layer in self.backbone].index(self.cut) + 1
+            digest.update(f"{frozen} {self.cut_stride} {self.backbone[0].compute_dtype}".encode())
             for weight in self.stem.weights:
-                digest.update(weight.path.encode())
+                digest.update(repr(tuple(weight.shape)).encode())
                 digest.update(weight.numpy().tobytes())
         return digest.hexdigest()
 

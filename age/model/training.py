@@ -1,7 +1,6 @@
 """Trains the age network; `run_fn` is what TFX's Trainer calls, from examples to an exported model."""
 
 import dataclasses
-import gc
 import json
 import os
 import time
@@ -101,8 +100,6 @@ def _trained(
             f"Training member {number} of {len(networks)}" if several else "Training",
         )
         finished.append(_Finished(net, record, checkpoint))
-        # What is mapped of this member's features counts as memory until nothing refers to it; fitting leaves cycles behind.
-        gc.collect()
     return finished
 
 
