@@ -3,6 +3,7 @@
 import asyncio
 import json
 import math
+import os
 import resource
 import socket
 import subprocess
@@ -144,6 +145,46 @@ def test_tritons_client_gets_ages(server, version, binary):
     assert "neither JPEG nor PNG" in str(errors[1]) and not errors[0]
     assert answer.get_response()["model_version"] == str(version) and answer.get_response()["id"] == "seven"
     client.close()
+
+
+KSERVES_CLIENT = """
+import asyncio, base64, json, sys
+from kserve import InferenceRESTClient, InferInput, InferRequest, RESTConfig
+
+address, photographs = sys.argv[1], json.loads(sys.argv[2])
+
+
+async def ask():
+    client = InferenceRESTClient(RESTConfig(protocol="v2"))
+    assert await client.is_server_live(address) and await client.is_server_ready(address)
+    assert await client.is_model_ready(address, "age")
+    question = InferInput("image_bytes", [len(photographs)], "BYTES", data=photographs)
+    answer = await client.infer(address, InferRequest("age", [question], request_id="eight"), model_name="age")
+    plain = InferenceRESTClient(RESTConfig(protocol="v1"))
+    instances = [{"image_bytes": {"b64": one}} for one in photographs]
+    rows = await plain.infer(address, {"instances": instances}, model_name="age")
+    print(json.dumps([answer.outputs[0].data, answer.id, rows["predictions"], rows["model_version"]]))
+
+
+asyncio.run(ask())
+"""
+
+
+def test_kserves_client_gets_ages(server, version):
+    """It can't be installed beside TFX: `python3 -m venv DIR && DIR/bin/pip install kserve` makes an environment of its own."""
+    python = os.environ.get("AGE_PIPELINE_KSERVE_PYTHON")
+    if not python:
+        pytest.skip("no client of KServe: AGE_PIPELINE_KSERVE_PYTHON names no Python that has it")
+    photographs = json.dumps([in_base64(grey(51)), in_base64(grey(204))])
+
+    done = subprocess.run(
+        [python, "-c", KSERVES_CLIENT, server.address, photographs], capture_output=True, text=True, timeout=120
+    )
+
+    assert done.returncode == 0, done.stderr
+    ages, identity, rows, answered = json.loads(done.stdout.splitlines()[-1])
+    assert ages == rows == pytest.approx([age_of(51), age_of(204)], abs=YEARS)
+    assert (answered, identity) == (str(version), "eight")
 
 
 def test_the_open_inference_protocol_in_json_keeps_the_shape(server, version):
