@@ -97,6 +97,7 @@ setup(
         "prometheus-client>=0.20,<1",
     ],
     extras_require={
+        "faces": ["opencv-python-headless>=4.11,<6"],  # finding faces in photographs
         "test": [
             "pytest>=8",
             "playwright>=1.49,<2",

@@ -29,6 +29,7 @@ class RunInputs:
         data_fingerprint: SHA-256 over labels and images.
         rows: number of rows in the label file.
         weights_digest: SHA-256 of the weights file, empty when there is none.
+        face_detector_digest: SHA-256 of the face detector's file, empty when there is none.
         recipe: hash over everything that the trained model depends on.
         description: what the report says of the run itself.
     """
@@ -36,6 +37,7 @@ class RunInputs:
     data_fingerprint: str
     rows: int
     weights_digest: str
+    face_detector_digest: str
     recipe: str
     description: RunDescription
 
@@ -44,6 +46,7 @@ class RunInputs:
         return {
             "data_fingerprint": self.data_fingerprint,
             "weights_digest": self.weights_digest,
+            "face_detector_digest": self.face_detector_digest,
             "recipe": self.recipe,
             "run_description": json.dumps(self.description.model_dump(), sort_keys=True),
         }
@@ -66,18 +69,20 @@ def resolve(
         metadata_path: the SQLite file of ML Metadata; None where the store is elsewhere.
 
     Raises:
-        BadInput: the label file or the weights file can't be used.
+        BadInput: the label file, the weights file or the face detector can't be used.
     """
     data, trainer = configuration["data"], TrainerSettings.model_validate(configuration["trainer"])
     fingerprinted = fingerprint.data_fingerprint(data["dir"], remembered_digests)
     weights = weights_digest(trainer.weights) if kind == RUN else None
     # In the order in which they divide the hash.
     splits = {split: data["splits"][split] for split in features.SPLITS}
-    recipe = recipe_digest(fingerprinted.content, splits, schema_text, trainer, weights)
+    detector = face_detector_digest(data["face_detector"])
+    recipe = recipe_digest(fingerprinted.content, splits, schema_text, trainer, weights, detector if data["align"] else "")
     return RunInputs(
         data_fingerprint=fingerprinted.content,
         rows=fingerprinted.rows,
         weights_digest=weights or "",
+        face_detector_digest=detector,
         recipe=recipe,
         description=RunDescription(
             kind=kind,
@@ -103,8 +108,27 @@ def weights_digest(weights: str) -> str | None:
             f"trainer.weights: {weights}: there is no such file. Expected 'imagenet', 'none' or the path of a Keras weights "
             "file (.h5) without the top."
         )
+    return _file_digest(weights)
+
+
+def face_detector_digest(path: str | None) -> str:
+    """Returns the SHA-256 of a face detector's file, empty where none is configured.
+
+    Raises:
+        BadInput: there is no such file.
+    """
+    if path is None:
+        return ""
+    if not os.path.isfile(path):
+        raise BadInput(
+            f"data.face_detector: {path}: there is no such file. Expected the model file of OpenCV's YuNet, face_detection_yunet_*.onnx."
+        )
+    return _file_digest(path)
+
+
+def _file_digest(path: str) -> str:
     digest = hashlib.sha256()
-    with open(weights, "rb") as file:
+    with open(path, "rb") as file:
         while block := file.read(1 << 20):
             digest.update(block)
     return digest.hexdigest()
@@ -116,6 +140,7 @@ def recipe_digest(
     schema_text: str,
     trainer: TrainerSettings,
     weights: str | None,
+    aligned_by: str,
 ) -> str:
     """Returns a hash over everything that the trained model depends on: the arguments, and the code and libraries at work here.
 
@@ -125,6 +150,7 @@ def recipe_digest(
         schema_text: the curated age schema.
         trainer: the settings.
         weights: digest of the weights file, or None when there is no file.
+        aligned_by: digest of the face detector that photographs are cropped by, or empty.
     """
     recipe = {
         "data": data_fingerprint,
@@ -132,6 +158,7 @@ def recipe_digest(
         "schema": schema_text,
         "trainer": trainer.model_dump(exclude={"weights"} if weights else None),
         "weights": weights,
+        "aligned_by": aligned_by,
         "code": code_digest.of(*_MODEL_CODE),
     }
     return hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()

@@ -26,9 +26,9 @@ compile() {
     echo "$output: $(grep -c '^[a-z0-9].*==' "$output") packages."
 }
 
-compatible() { compile "$@" locks/compatible.in setup.py --extra test --extra lint --python-version 3.10 --python-platform x86_64-manylinux_2_28; }
+compatible() { compile "$@" locks/compatible.in setup.py --extra faces --extra test --extra lint --python-version 3.10 --python-platform x86_64-manylinux_2_28; }
 # Universal: one file for Python 3.11 to 3.13, with markers where they differ.
-current() { compile "$@" locks/current.in setup.py --extra test --extra lint --universal --python-version 3.11; }
+current() { compile "$@" locks/current.in setup.py --extra faces --extra test --extra lint --universal --python-version 3.11; }
 
 for stack in compatible current; do
     $stack locks/$stack.txt "$@"
@@ -36,8 +36,8 @@ for stack in compatible current; do
     $stack locks/$stack-cuda.txt locks/$stack-cuda.in --constraint locks/$stack.txt "$@"
 done
 # What the image has: the same versions without what only tests and lint need.
-compile locks/current-image.txt locks/current.in setup.py --constraint locks/current.txt --universal --python-version 3.11 "$@"
-compile locks/current-image-cuda.txt locks/current.in locks/current-cuda.in setup.py --constraint locks/current-cuda.txt \
+compile locks/current-image.txt locks/current.in setup.py --extra faces --constraint locks/current.txt --universal --python-version 3.11 "$@"
+compile locks/current-image-cuda.txt locks/current.in locks/current-cuda.in setup.py --extra faces --constraint locks/current-cuda.txt \
     --universal --python-version 3.11 "$@"
 # What a server of models has: no TFX, Beam or kfp.
 compile locks/serving.txt locks/serving.in --constraint locks/current.txt --universal --python-version 3.11 "$@"

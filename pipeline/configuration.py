@@ -61,6 +61,8 @@ class Data(_Section):
         schema_file: the age schema, `schemas/age.pbtxt` unless another one is given.
         splits: shares of the splits.
         max_reject_fraction: share of rows that may be rejected.
+        face_detector: model file of OpenCV's YuNet, which finds faces; null for none.
+        align: whether the main face of each photograph is cut out, and learnt from in place of the photograph.
         sample: the demo set to draw when `dir` is not given; null for none.
     """
 
@@ -68,7 +70,15 @@ class Data(_Section):
     schema_file: str | None = pydantic.Field(None, min_length=1)
     splits: Splits = Splits()
     max_reject_fraction: float = pydantic.Field(0.05, ge=0, le=1)
+    face_detector: str | None = pydantic.Field(None, min_length=1)
+    align: bool = False
     sample: SampleData | None = None
+
+    @pydantic.model_validator(mode="after")
+    def _aligned_by_something(self):
+        if self.align and not self.face_detector:
+            raise ValueError("align needs face_detector, the model file of OpenCV's YuNet")
+        return self
 
 
 class Report(_Section):
@@ -347,6 +357,7 @@ def _with_absolute_paths(configuration: Configuration) -> Configuration:
                 update={
                     "dir": absolute(configuration.data.dir),
                     "schema_file": absolute(configuration.data.schema_file),
+                    "face_detector": absolute(configuration.data.face_detector),
                 }
             ),
             "trainer": configuration.trainer.model_copy(

@@ -58,6 +58,9 @@ def data_part(configuration: Configuration, inputs: GraphInputs) -> DataPart:
         data_fingerprint=inputs.data_fingerprint,
         splits=splits_in_order(configuration.data.splits),
         limits=age_schema.limits(age_schema.parse(inputs.schema_text, "the age schema")),
+        face_detector=configuration.data.face_detector or "",
+        face_detector_digest=inputs.face_detector_digest,
+        align=configuration.data.align,
     )
 
     schema_gen = AgeSchemaGen(

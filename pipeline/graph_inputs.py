@@ -55,6 +55,7 @@ class GraphInputs:
         schema_text: the curated age schema.
         data_fingerprint: SHA-256 over labels and images.
         weights_digest: SHA-256 of the weights file, empty when there is none; nothing trains in a look at the data.
+        face_detector_digest: SHA-256 of the face detector's file, empty when there is none.
         recipe: hash over everything that the trained model depends on.
         run_description: a `RunDescription` as JSON, for the report.
         parameters: what people change from run to run.
@@ -66,6 +67,7 @@ class GraphInputs:
     schema_text: str
     data_fingerprint: "Text"
     weights_digest: "Text"
+    face_detector_digest: "Text"
     recipe: "Text"
     run_description: "Text"
     parameters: RunParameters

@@ -28,6 +28,21 @@ def shared_weights() -> pathlib.Path:
     return SHARED / "weights"
 
 
+@pytest.fixture(scope="session")
+def face_detector_file(shared_weights) -> pathlib.Path:
+    """YuNet's model file, or a skip that says what is missing."""
+    pytest.importorskip("cv2", reason="OpenCV is not installed")
+    return next(shared_weights.glob("face_detection_yunet_*.onnx"))
+
+
+@pytest.fixture(scope="session")
+def face_detector(face_detector_file):
+    """Finds faces."""
+    from age.faces.detection import FaceDetector
+
+    return FaceDetector.load(str(face_detector_file))
+
+
 @pytest.fixture
 def one_face(tmp_path) -> pathlib.Path:
     """A data directory with one photograph."""

@@ -4,6 +4,7 @@ import apache_beam as beam
 
 from age import storage
 from age.dataset import beam_leftovers, ingestion, label_file
+from age.faces.face_reader import FaceReader
 from schemas import age_schema, features
 
 FRACTIONS = {features.TRAIN: 0.8, features.VALIDATION: 0.1, features.TEST: 0.1}
@@ -17,6 +18,7 @@ def ingest_folder(
     output_dir: str,
     fractions: dict[str, float] = FRACTIONS,
     limits: age_schema.Limits | None = None,
+    reader: FaceReader | None = None,
 ) -> dict[str, list[str]]:
     """Ingests a data directory with Beam in this process.
 
@@ -29,6 +31,7 @@ def ingest_folder(
             `rejects`: every row that could not be used with the reason (`rejects.csv`), and counts over all rows.
         fractions: share of each split, summing to 1.
         limits: ages and image sides that are accepted; None for those of `schemas/age.pbtxt`.
+        reader: cuts the main face out of each photograph; None to take photographs as they are.
 
     Returns:
         For each split the patterns of its files.
@@ -46,7 +49,9 @@ def ingest_folder(
         storage.make_directory(directory)
     # Beam takes an empty list for its options, and None for this process's command line.
     with beam.pipeline.Pipeline(argv=[]) as pipeline:
-        ingestion.ingest(pipeline, data_dir, split_dirs, rejects_dir, fractions, limits, list(header.attributes))
+        ingestion.ingest(
+            pipeline, data_dir, split_dirs, rejects_dir, fractions, limits, list(header.attributes), reader=reader
+        )
     for directory in (*split_dirs.values(), rejects_dir):
         beam_leftovers.remove(directory)
     return {split: [storage.join(directory, "*")] for split, directory in split_dirs.items()}

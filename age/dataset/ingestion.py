@@ -30,6 +30,7 @@ from age.dataset import (
     tar_lookup,
     tar_shards,
 )
+from age.faces.face_reader import FaceReader
 from schemas import features
 from schemas.age_schema import Limits
 
@@ -278,8 +279,10 @@ class _WriteExamples(_ImagesFn):
         limits: Limits,
         fractions: dict[str, float],
         attribute_names: list[str],
+        reader: FaceReader | None,
     ):
         super().__init__(images)
+        self._reader = reader
         self._files = files
         self._limits = limits
         self._fractions = fractions
@@ -294,6 +297,8 @@ class _WriteExamples(_ImagesFn):
             encoded = self._images.read(first.file_name, first.place)
             if hashlib.sha256(encoded).hexdigest() != first.sha256:
                 return reject_all("changed_while_reading", f"{first.file_name} changed while it was ingested")
+            if self._reader is not None:
+                encoded = self._reader.main_face(encoded).encoded
             measured = image_checks.measure(encoded, self._limits)
         except image_checks.UnusableImage as error:
             return reject_all(error.reason, str(error))
@@ -303,6 +308,9 @@ class _WriteExamples(_ImagesFn):
         if conflict:
             return reject_all("conflicting_ages", conflict)
         split = assign_split(first.sha256, self._fractions)
+        if self._reader is not None:
+            # Splits go by the photograph; whoever keeps what was computed of an image goes by the image.
+            first = dataclasses.replace(first, sha256=hashlib.sha256(encoded).hexdigest())
         example = to_example(first, encoded, measured, self._attribute_names)
         return [_Used(first, split, measured, example), *_further_rows(rows)]
 
@@ -398,6 +406,7 @@ def ingest(
     limits: Limits,
     attribute_names: list[str],
     rows_per_group: int = example_writing.ROWS_PER_GROUP,
+    reader: FaceReader | None = None,
 ) -> None:
     """Adds ingestion to a Beam pipeline.
 
@@ -410,6 +419,7 @@ def ingest(
         limits: ages and image sides that are accepted.
         attribute_names: attribute columns, in the label file's order.
         rows_per_group: how many rows are written at once by one worker, to one file of each split that they fall in.
+        reader: cuts the main face out of each photograph, which becomes the example's image; None to take photographs as they are.
     """
     label_path = storage.join(data_dir, features.LABEL_FILE)
     shards = tar_shards.find(data_dir)
@@ -435,7 +445,7 @@ def ingest(
         hashed.hashed
         | "GroupPictures" >> beam.GroupByKey()
         | "WriteExamples"
-        >> beam.ParDo(_WriteExamples(images, files, limits, fractions, attribute_names))
+        >> beam.ParDo(_WriteExamples(images, files, limits, fractions, attribute_names, reader))
         .with_output_types(tuple[str, str])
         .with_outputs(row_checks.REJECTED, row_checks.TALLY, main="files")
     )

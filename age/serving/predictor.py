@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from age import lean_tensorflow, storage
+from age.faces.framing import Face
 from age.serving import model_digest, serving_directory
 from age.serving.serving_directory import ServedModel
 from schemas.bad_input import BadInput
@@ -55,17 +56,21 @@ class Prediction:
         age_low: lower end of the interval, years; None where the model gives none.
         age_high: upper end.
         error: why there is no age; empty where there is one.
+        warning: why the age may be far off, as far as that was looked at; empty where nothing was found.
+        face: the face that it is the age of; None where the whole photograph was asked about.
     """
 
     age: float | None = None
     age_low: float | None = None
     age_high: float | None = None
     error: str = ""
+    warning: str = ""
+    face: Face | None = None
 
 
 @dataclasses.dataclass(frozen=True)
-class _Read:
-    """A photograph that was read: its bytes, or what is wrong with it."""
+class ReadPhotograph:
+    """A photograph that was read: its bytes and pixels, or what is wrong with it."""
 
     encoded: bytes = b""
     pixels: int = 0
@@ -175,16 +180,16 @@ class Predictor:
             largest: pixels of the largest photograph that is decoded; None for what the model decodes.
         """
 
-        def load(item: _Item) -> tuple[_Item, _Read]:
-            return item, _loaded(item, read, largest)
+        def load(item: _Item) -> tuple[_Item, ReadPhotograph]:
+            return item, loaded(item, read, largest)
 
-        def answer(batch: list[tuple[_Item, _Read]]) -> list[tuple[_Item, Prediction]]:
+        def answer(batch: list[tuple[_Item, ReadPhotograph]]) -> list[tuple[_Item, Prediction]]:
             answers = iter(self.answer([one.encoded for _, one in batch if not one.error]))
             return [(item, Prediction(error=one.error) if one.error else next(answers)) for item, one in batch]
 
         with futures.ThreadPoolExecutor(_READERS) as readers, futures.ThreadPoolExecutor(_CALLS) as callers:
-            batches = _batched(_ahead(readers, load, items, _READ_AHEAD))
-            for answered in _ahead(callers, answer, batches, _CALLS + 1):
+            batches = _batched(ahead(readers, load, items, _READ_AHEAD))
+            for answered in ahead(callers, answer, batches, _CALLS + 1):
                 yield from answered
 
     def answer(self, encoded: Sequence[bytes]) -> list[Prediction]:
@@ -245,7 +250,14 @@ def _why_unanswered(encoded: bytes) -> str:
         return str(error)
 
 
-def _loaded(item: _Item, read: Callable[[_Item], bytes], largest: int | None) -> _Read:
+def loaded(item: _Item, read: Callable[[_Item], bytes], largest: int | None) -> ReadPhotograph:
+    """Reads a photograph, and looks at its header: what is too large is not decoded.
+
+    Args:
+        item: what is asked about.
+        read: as for `Predictor.stream`.
+        largest: pixels of the largest photograph that is decoded; None for what the model decodes.
+    """
     from age import image_decoding, image_header
 
     most = min(largest or image_decoding.MAX_PIXELS, image_decoding.MAX_PIXELS)
@@ -253,19 +265,19 @@ def _loaded(item: _Item, read: Callable[[_Item], bytes], largest: int | None) ->
         encoded = read(item)
         header = image_header.read(encoded)
     except OSError as error:
-        return _Read(error=error.strerror or str(error))
+        return ReadPhotograph(error=error.strerror or str(error))
     except image_header.UnusableImage as error:
-        return _Read(error=str(error))
+        return ReadPhotograph(error=str(error))
     if header.pixels > most:
-        return _Read(error=f"{header.width}x{header.height} pixels; at most {most:,} are decoded")
-    return _Read(encoded, header.pixels)
+        return ReadPhotograph(error=f"{header.width}x{header.height} pixels; at most {most:,} are decoded")
+    return ReadPhotograph(encoded, header.pixels)
 
 
-def _batched(loaded: Iterable[tuple[_Item, _Read]]) -> Iterator[list[tuple[_Item, _Read]]]:
+def _batched(photographs: Iterable[tuple[_Item, ReadPhotograph]]) -> Iterator[list[tuple[_Item, ReadPhotograph]]]:
     """Yields batches of at most `BATCH` photographs and `BATCH_PIXELS` pixels, or of one that has more."""
-    batch: list[tuple[_Item, _Read]] = []
+    batch: list[tuple[_Item, ReadPhotograph]] = []
     pixels = 0
-    for item, one in loaded:
+    for item, one in photographs:
         if batch and (len(batch) == BATCH or pixels + one.pixels > BATCH_PIXELS):
             yield batch
             batch, pixels = [], 0
@@ -275,7 +287,7 @@ def _batched(loaded: Iterable[tuple[_Item, _Read]]) -> Iterator[list[tuple[_Item
         yield batch
 
 
-def _ahead(
+def ahead(
     executor: futures.Executor, function: Callable[[_Item], _Result], items: Iterable[_Item], depth: int
 ) -> Iterator[_Result]:
     """Yields what `function` makes of each item, in order, at most `depth` of them being made or waiting."""

@@ -19,6 +19,9 @@ class FaceExampleGenSpec(component_spec.ComponentSpec):
         "data_fingerprint": component_spec.ExecutionParameter(type=str),
         "splits": component_spec.ExecutionParameter(type=str),
         "limits": component_spec.ExecutionParameter(type=str),
+        "face_detector": component_spec.ExecutionParameter(type=str),
+        "face_detector_digest": component_spec.ExecutionParameter(type=str),
+        "align": component_spec.ExecutionParameter(type=int),
         "code": component_spec.ExecutionParameter(type=str),
     }
     INPUTS = {}
@@ -43,18 +46,33 @@ class FaceExampleGen(base_beam_component.BaseBeamComponent):
         data_fingerprint: changes whenever the data do. It is what tells TFX's cache that the data are new.
         splits: share of each split, summing to 1.
         limits: ages and image sides that are accepted.
+        face_detector: model file of YuNet; empty for none. The examples then say how faces lie in them.
+        face_detector_digest: SHA-256 of that file; another content under the same path is another parameter for the cache.
+        align: whether the main face of each photograph is cut out.
     """
 
     SPEC_CLASS = FaceExampleGenSpec
     EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(executor.Executor)
 
-    def __init__(self, data_dir: str, data_fingerprint: str, splits: dict[str, float], limits: Limits):
+    def __init__(
+        self,
+        data_dir: str,
+        data_fingerprint: str,
+        splits: dict[str, float],
+        limits: Limits,
+        face_detector: str = "",
+        face_detector_digest: str = "",
+        align: bool = False,
+    ):
         super().__init__(
             FaceExampleGenSpec(
                 data_dir=data_dir,
                 data_fingerprint=data_fingerprint,
                 splits=json.dumps(splits),
                 limits=json.dumps(vars(limits)),
+                face_detector=face_detector,
+                face_detector_digest=face_detector_digest,
+                align=int(align),
                 code=code_digest.of(executor.__name__),
                 examples=channel.Channel(type=standard_artifacts.Examples),
                 rejects=channel.Channel(type=Rejects),

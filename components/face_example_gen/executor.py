@@ -8,7 +8,10 @@ from tfx.dsl.components.base import base_beam_executor
 from tfx.types import artifact_utils
 
 from age import progress, storage
-from age.dataset import beam_leftovers, ingestion, label_file
+from age.dataset import beam_leftovers, example_framing, ingestion, label_file
+from age.faces.detection import FaceDetector
+from age.faces.face_reader import FaceReader
+from age.faces.framing import ALIGNED, FRAMING
 from components.artifacts import EXAMPLES_PROPERTY
 from schemas import features
 from schemas.age_schema import Limits
@@ -39,6 +42,9 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         split_dirs = {split: artifact_utils.get_split_uri([examples], split) for split in fractions}
         for directory in (*split_dirs.values(), rejects.uri):
             storage.make_directory(directory)
+        path = exec_properties["face_detector"]
+        detector = FaceDetector.load(path) if path else None
+        aligned = bool(detector and exec_properties["align"])
         with self._make_beam_pipeline() as pipeline:
             ingestion.ingest(
                 pipeline,
@@ -48,6 +54,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
                 fractions=fractions,
                 limits=Limits(**json.loads(exec_properties["limits"])),
                 attribute_names=list(header.attributes),
+                reader=FaceReader(detector, ALIGNED) if detector and aligned else None,
             )
         for directory in (*split_dirs.values(), rejects.uri):
             beam_leftovers.remove(directory)
@@ -60,5 +67,17 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         examples.set_string_custom_property("data_fingerprint", exec_properties["data_fingerprint"])
         rejects.set_string_custom_property(EXAMPLES_PROPERTY, examples.uri)
         rejects.set_string_custom_property(features.ATTRIBUTES_PROPERTY, json.dumps(header.attributes))
+        if detector:
+            self._describe_framing(examples, detector, aligned, os.path.join(split_dirs[features.TRAIN], "*"))
         for name in ("rows", "used", "rejected", "duplicates"):
             rejects.set_int_custom_property(name, counts[name])
+
+    def _describe_framing(self, examples, detector, aligned, train_files):
+        """Says in the examples how faces lie in them, which the model takes over: who asks it cuts faces out in the same way."""
+        framing = ALIGNED if aligned else example_framing.measure(train_files, detector)
+        if framing is None:
+            logging.warning("Too few faces were found to tell how they lie in the photographs; the model will not know it.")
+            return
+        values = {**framing.as_values(), "aligned": aligned, "face_detector": detector.digest}
+        logging.info("Framing: %s", values)
+        examples.set_string_custom_property(FRAMING, json.dumps(values))

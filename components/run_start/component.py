@@ -24,6 +24,7 @@ class RunStartSpec(component_spec.ComponentSpec):
     OUTPUTS = {
         "data_fingerprint": component_spec.ChannelParameter(type=standard_artifacts.String),
         "weights_digest": component_spec.ChannelParameter(type=standard_artifacts.String),
+        "face_detector_digest": component_spec.ChannelParameter(type=standard_artifacts.String),
         "recipe": component_spec.ChannelParameter(type=standard_artifacts.String),
         "run_description": component_spec.ChannelParameter(type=standard_artifacts.String),
     }
@@ -38,6 +39,7 @@ class RunStart(base_component.BaseComponent):
     Outputs:
         data_fingerprint: `String`, SHA-256 over labels and images.
         weights_digest: `String`, SHA-256 of the weights file; empty when there is no file.
+        face_detector_digest: `String`, SHA-256 of the face detector's file; empty when there is none.
         recipe: `String`, hash over everything that the trained model depends on.
         run_description: `String`, what the report says of the run itself, a `RunDescription` as JSON.
 

@@ -4,14 +4,28 @@ import json
 
 from tfx.components.trainer import executor as tfx_trainer
 from tfx.proto import trainer_pb2
+from tfx.types import artifact_utils, standard_artifacts
 from tfx.utils import json_utils, proto_utils
 
+from age.faces.framing import FRAMING
 from age.model.settings import TrainerInputs, TrainerSettings
 from components import run_parameters
 from schemas import features
 
 TRAINING = "age.model.training"
 RUN_FUNCTION = f"{TRAINING}.run_fn"
+
+
+def provenance(examples: standard_artifacts.Examples, settings: TrainerSettings, exec_properties) -> dict[str, object]:
+    """Returns what a model says of itself: what it was made from, and how faces lie in what it learnt from, where that is known."""
+    framing = examples.get_string_custom_property(FRAMING)
+    return {
+        "recipe": exec_properties["recipe"],
+        "data_fingerprint": exec_properties["data_fingerprint"],
+        "weights_digest": exec_properties["weights_digest"] or None,
+        "trainer": settings.model_dump(),
+        **({FRAMING: json.loads(framing)} if framing else {}),
+    }
 
 
 class Executor(tfx_trainer.GenericExecutor):
@@ -29,18 +43,13 @@ class Executor(tfx_trainer.GenericExecutor):
             epochs=exec_properties["epochs"],
             learning_rate=exec_properties["learning_rate"],
         )
-        weights_digest = exec_properties["weights_digest"] or None
+        examples = artifact_utils.get_single_instance(input_dict["examples"])
         inputs = TrainerInputs(
             settings=settings,
             feature_cache_dir=exec_properties["feature_cache_dir"],
             checkpoint_dir=exec_properties["checkpoint_dir"],
-            weights_digest=weights_digest,
-            provenance={
-                "recipe": exec_properties["recipe"],
-                "data_fingerprint": exec_properties["data_fingerprint"],
-                "weights_digest": weights_digest,
-                "trainer": settings.model_dump(),
-            },
+            weights_digest=exec_properties["weights_digest"] or None,
+            provenance=provenance(examples, settings, exec_properties),
         )
         super().Do(
             input_dict,

@@ -24,14 +24,17 @@ from schemas.failures import PhotographsUnread
     type=click.Choice(["direct", "flink", "spark", "dataflow"]),
     help="Have Beam's workers ask; the section beam of the configuration says where they are.",
 )
+@click.option("--faces", is_flag=True, help="Answer for each face that is found, cut out as the model learnt to see faces.")
+@options.face_detector
 @options.configuration
-def predict(images, model, out, resume, runner, load_configuration):
+def predict(images, model, out, resume, runner, faces, face_detector, load_configuration):
     """Say the age that a model reads from each photograph.
 
     IMAGE is a JPEG or PNG file. DIR stands for all of those in it, at any depth. LIST.csv has a column file_name, with names
-    relative to it. - reads paths from standard input, one a line. The answers are in that order.
+    relative to it. - reads paths from standard input, one a line. The answers are in that order. Where a face detector is
+    configured, a photograph that is unlike what the model learnt from gets a warning; --faces looks for the faces in it.
 
-    Exit status: 0 all were read, 4 some could not be; their rows say why.
+    Exit status: 0 there is an age for all, 4 some could not be read or have no face; their rows say why.
     """
     from pipeline.prediction import asking, outputs
     from pipeline.terminal import run_display
@@ -39,23 +42,30 @@ def predict(images, model, out, resume, runner, load_configuration):
     if resume and not out:
         raise click.UsageError("--resume goes on with what an earlier call kept beside its --out FILE; name that file.")
     _quiet_libraries()
+    if runner and (faces or face_detector):
+        raise click.UsageError(
+            "Faces are looked for by this process alone: leave out --runner, or --faces and --face-detector."
+        )
     if runner:
         return _predict_on_beam(runner, images, model, out, resume, load_configuration())
+    configured = load_configuration(for_run=False)
+    search = _search(face_detector or configured.data.face_detector, faces)
 
     def default_place():
-        return load_configuration().serving_dir
+        return configured.serving_dir
 
     with run_display.on_standard_error(beside_rows=not out):
         if out:
-            asked, unread = asking.to_file(model, default_place, list(images), out, resume)
+            asked, unread = asking.to_file(model, default_place, list(images), out, resume, search)
         else:
             asked, unread = asking.to_rows(
-                model or default_place(), list(images), lambda names: outputs.CsvRows(sys.stdout, names).write
+                model or default_place(), list(images), lambda names: outputs.CsvRows(sys.stdout, names).write, search
             )
             sys.stdout.flush()
     if unread:
         raise PhotographsUnread(
-            f"{unread:,} of {asked:,} photographs could not be read; the column {outputs.ERROR!r} of their rows says why."
+            f"{unread:,} of {asked:,} photographs could not be read{' or have no face' if faces else ''}; the column "
+            f"{outputs.ERROR!r} of their rows says why."
         )
     return None
 
@@ -87,8 +97,10 @@ def _predict_on_beam(runner, images, model, out, resume, configured):
 @click.argument("directory", metavar="DIR")
 @click.option("--model", metavar="DIR", help="As for predict.")
 @click.option("--out", metavar="DIR", help="Where page and files go; <workdir>/evaluations/<time> unless given.")
+@click.option("--faces", is_flag=True, help="Measure on the main face of each photograph; those without one are rejects.")
+@options.face_detector
 @options.configuration
-def evaluate(directory, model, out, load_configuration):
+def evaluate(directory, model, out, faces, face_detector, load_configuration):
     """Measure a model on DIR, a folder with labels.csv and photographs, by what the gate measures with.
 
     Prints the error with its interval, and that of every slice; leaves report.html, evaluation.json and predictions.csv.
@@ -105,6 +117,7 @@ def evaluate(directory, model, out, load_configuration):
 
     configured = load_configuration(data_dir=directory)
     served = predictor.find(model or configured.serving_dir)
+    detector = _detector(face_detector or configured.data.face_detector) if faces else None
     place = folders.new(out, os.path.join(configured.workdir, folders.EVALUATIONS))
     limits = age_schema.limits(age_schema.parse(configured.schema_text(), configured.data.schema_file or "the age schema"))
     _quiet_libraries()
@@ -115,9 +128,32 @@ def evaluate(directory, model, out, load_configuration):
             from pipeline.evaluation import labelled_folder
 
             verdict = labelled_folder.evaluate(
-                configured.data.dir, served, configured.evaluator, limits, place, configured.described()
+                configured.data.dir, served, configured.evaluator, limits, place, configured.described(), detector
             )
     runs_text.print_evaluation(verdict)
+
+
+def _search(path, faces):
+    """Returns how faces are looked for: as is asked for, or for warnings alone where a detector is configured."""
+    if not faces and not path:
+        click.echo(
+            "No face detector is configured (data.face_detector): nothing warns of photographs without a face.", err=True
+        )
+        return None
+    from pipeline.prediction import asking
+
+    return asking.FaceSearch(_detector(path), each_face=faces)
+
+
+def _detector(path):
+    """Returns the face detector that was named."""
+    if not path:
+        raise click.UsageError(
+            "--faces needs a face detector: name the model file of OpenCV's YuNet with --face-detector FILE or data.face_detector."
+        )
+    from age.faces.detection import FaceDetector
+
+    return FaceDetector.load(path)
 
 
 def _quiet_libraries() -> None:

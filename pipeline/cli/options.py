@@ -7,6 +7,10 @@ import click
 
 data = click.option("--data", metavar="DIR", help="Directory with labels.csv and images (data.dir).")
 
+face_detector = click.option(
+    "--face-detector", metavar="FILE", help="The model file of OpenCV's YuNet, which finds faces (data.face_detector)."
+)
+
 
 def configuration(command: Callable) -> Callable:
     """Adds the options that choose a configuration.

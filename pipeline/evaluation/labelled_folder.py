@@ -21,8 +21,12 @@ from age.evaluation import (
     predictions_writer,
 )
 from age.evaluation.settings import EvaluatorSettings
+from age.faces.detection import FaceDetector
+from age.faces.face_reader import FaceReader
+from age.faces.framing import UTKFACE
 from age.reporting import page, verdicts
 from age.serving import model_outputs
+from age.serving.face_predictor import framing_of
 from age.serving.serving_directory import EXTRA_ASSETS, PROVENANCE_FILE, ServedModel
 from schemas import features
 from schemas.age_schema import Limits
@@ -41,6 +45,7 @@ def evaluate(
     limits: Limits,
     directory: str,
     configuration: dict[str, Any],
+    detector: FaceDetector | None = None,
 ) -> Verdict:
     """Measures a model on a folder with `labels.csv`, and writes `report.html`, `evaluation.json`, `predictions.csv`.
 
@@ -51,6 +56,8 @@ def evaluate(
         limits: ages and image sides that are accepted.
         directory: where everything goes; made.
         configuration: as the report has it; `report.faces` says whether it may show photographs.
+        detector: finds the main face of each photograph, which is cut out as the model learnt to see faces; None to take
+            photographs as they are.
 
     Raises:
         BadInput: the label file can't be used, or no row of it.
@@ -60,7 +67,8 @@ def evaluate(
     attributes = list(header.attributes)
     examples, evaluation = os.path.join(directory, _EXAMPLES), os.path.join(directory, _EVALUATION)
     storage.make_directory(directory)
-    example_folder.ingest_folder(data_dir, examples, {features.TEST: 1.0}, limits)
+    reader = FaceReader(detector, framing_of(served.path) or UTKFACE) if detector else None
+    example_folder.ingest_folder(data_dir, examples, {features.TEST: 1.0}, limits, reader)
     rejects = os.path.join(examples, example_folder.REJECTS_FOLDER)
     counts = data_facts.read_counts(rejects)
     if not counts.used:

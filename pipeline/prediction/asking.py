@@ -1,16 +1,19 @@
 """Asks a model about all photographs, and keeps what it says."""
 
 import contextlib
+import dataclasses
 import itertools
 from collections.abc import Iterator
 
 from age import progress
+from age.faces.detection import FaceDetector
 from age.serving import Predictor
 from age.serving import predictor as predictors
+from age.serving.face_predictor import FacePredictor
 from age.serving.model_digest import is_model
 from age.serving.serving_directory import ServedModel
 from pipeline.prediction import inputs, outputs
-from pipeline.prediction.journal import Answer, Journal, Model
+from pipeline.prediction.journal import NO_SEARCH, Answer, Journal, Model
 from schemas.bad_input import BadInput
 from schemas.failures import RunStopped
 
@@ -19,10 +22,47 @@ _UNIT = "photographs"
 _AT_ONCE = predictors.BATCH
 
 
-def answers(predictor: Predictor, photographs: Iterator[inputs.Photograph]) -> Iterator[Answer]:
-    """Yields the answer for each photograph, in order."""
-    for photograph, prediction in predictor.stream(photographs, inputs.Photograph.read):
-        yield Answer(photograph.file_name, prediction)
+@dataclasses.dataclass(frozen=True)
+class FaceSearch:
+    """What is looked for in photographs.
+
+    Attributes:
+        detector: finds faces.
+        each_face: answer for each face; False to answer for whole photographs, and warn of those that are unlike what the model
+            learnt from.
+    """
+
+    detector: FaceDetector
+    each_face: bool
+
+    @property
+    def name(self) -> str:
+        """What answers that were found in another way can't go on from."""
+        return f"{'faces' if self.each_face else 'warnings'} {self.detector.digest}"
+
+
+class Asker:
+    """Asks a model about photographs, and about the faces in them where those are looked for.
+
+    Attributes:
+        columns: of the answers.
+    """
+
+    def __init__(self, predictor: Predictor, search: FaceSearch | None):
+        self._predictor = predictor
+        self._faces = FacePredictor(predictor, search.detector, search.each_face) if search else None
+        self.columns = outputs.columns(predictor.outputs, search is not None, search is not None and search.each_face)
+        if self._faces and not self._faces.framing_is_known:
+            progress.conclude("The model does not say how its photographs were framed; as UTKFace's crops are, it is assumed")
+
+    def answers(self, photographs: Iterator[inputs.Photograph]) -> Iterator[Answer]:
+        """Yields the answer for each photograph, in order."""
+        if self._faces:
+            for photograph, predictions in self._faces.stream(photographs, inputs.Photograph.read):
+                yield Answer(photograph.file_name, tuple(predictions))
+        else:
+            for photograph, prediction in self._predictor.stream(photographs, inputs.Photograph.read):
+                yield Answer(photograph.file_name, (prediction,))
 
 
 def _reported(found: Iterator[Answer], done: int, total: int | None) -> Iterator[Answer]:
@@ -33,31 +73,34 @@ def _reported(found: Iterator[Answer], done: int, total: int | None) -> Iterator
         yield answer
 
 
-def to_rows(place: str, arguments: list[str], write) -> tuple[int, int]:
+def to_rows(place: str, arguments: list[str], write, search: FaceSearch | None = None) -> tuple[int, int]:
     """Asks about all photographs and hands each answer on at once.
 
     Args:
         place: a SavedModel, a serving directory, or a workdir.
         arguments: what is asked about (`inputs.photographs`).
-        write: takes the model's outputs, and returns what takes an answer.
+        write: takes the columns, and returns what takes an answer.
+        search: what is looked for in them; None for nothing.
 
     Returns:
-        How many photographs there were, and how many of them could not be read.
+        How many photographs there were, and for how many of them there is no age.
 
     Raises:
         BadInput: there is no model, or no photograph.
     """
     total = inputs.count(arguments)
-    predictor = Predictor.load(place)
-    write_row = write(predictor.outputs)
+    asker = Asker(Predictor.load(place), search)
+    write_row = write(asker.columns)
     asked = unread = 0
-    for answer in _reported(answers(predictor, inputs.photographs(arguments)), 0, total):
+    for answer in _reported(asker.answers(inputs.photographs(arguments)), 0, total):
         write_row(answer)
-        asked, unread = asked + 1, unread + (answer.prediction.age is None)
+        asked, unread = asked + 1, unread + answer.is_unread
     return asked, unread
 
 
-def to_file(place: str | None, default_place, arguments: list[str], out: str, resume: bool) -> tuple[int, int]:
+def to_file(
+    place: str | None, default_place, arguments: list[str], out: str, resume: bool, search: FaceSearch | None = None
+) -> tuple[int, int]:
     """Asks about all photographs and writes the answers into a file, which is there when all of them are.
 
     Args:
@@ -66,9 +109,10 @@ def to_file(place: str | None, default_place, arguments: list[str], out: str, re
         arguments: what is asked about.
         out: the file.
         resume: go on with what an interrupted call left.
+        search: what is looked for in photographs; None for nothing.
 
     Returns:
-        How many photographs there were, and how many of them could not be read.
+        How many photographs there were, and for how many of them there is no age.
 
     Raises:
         BadInput: there is no model, or no photograph; or what was left is about other photographs or another model.
@@ -82,17 +126,25 @@ def to_file(place: str | None, default_place, arguments: list[str], out: str, re
         )
     resumed = resume and journal.exists()
     total = inputs.count(arguments)
-    served = _model(journal.model() if resumed else None, place, default_place, journal.path)
+    before = journal.model() if resumed else None
+    sought = search.name if search else NO_SEARCH
+    if before is not None and before.search != sought:
+        raise BadInput(
+            f"{journal.path}: the interrupted call looked for faces in another way or with another detector. Go on with its "
+            "options, or remove this file to start again."
+        )
+    served = _model(before, place, default_place, journal.path)
     predictor = Predictor(served)
+    asker = Asker(predictor, search)
     photographs = inputs.photographs(arguments)
     done = 0
     if resumed:
         journal.forget_what_is_cut_off()
         done = _pass_over(journal, photographs)
     else:
-        journal.begin(Model(served.path, served.digest, predictor.outputs))
+        journal.begin(Model(served.path, served.digest, predictor.outputs, sought))
     try:
-        with contextlib.closing(_reported(answers(predictor, photographs), done, total)) as found:
+        with contextlib.closing(_reported(asker.answers(photographs), done, total)) as found:
             while some := list(itertools.islice(found, _AT_ONCE)):
                 journal.append(some)
                 done += len(some)
@@ -102,8 +154,8 @@ def to_file(place: str | None, default_place, arguments: list[str], out: str, re
         ) from stopped
     finally:
         journal.close()
-    outputs.write(out, journal.answers(), predictor.outputs)
-    unread = sum(answer.prediction.age is None for answer in journal.answers())
+    outputs.write(out, journal.answers(), asker.columns)
+    unread = sum(answer.is_unread for answer in journal.answers())
     journal.remove()
     return done, unread
 

@@ -16,12 +16,15 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from age.faces.detection import FaceDetector
 from age.serving import Prediction, Predictor
+from age.serving.face_predictor import NO_FACE_FOUND
 from age.serving.version_being_served import VersionBeingServed
 from pipeline.server import open_inference_protocol, page_files, tensorflow_serving
 from pipeline.server.admission import Admission
 from pipeline.server.batching import Batcher, Photograph
 from pipeline.server.body import Body
+from pipeline.server.faces import Answered, Checked, Faces
 from pipeline.server.metrics import CONTENT_TYPE, Metrics
 from pipeline.server.refusal import ClientGone, Refusal
 from pipeline.server.settings import ServeSettings
@@ -50,13 +53,15 @@ class Server:
     Args:
         serving_dir: the directory with the versions.
         settings: limits, and where the token is.
+        detector: finds faces, to answer for them or to warn of photographs that are unlike what the model learnt from.
 
     Attributes:
         draining: whether it is about to end, and says that it is not ready.
     """
 
-    def __init__(self, serving_dir: str, settings: ServeSettings):
+    def __init__(self, serving_dir: str, settings: ServeSettings, detector: FaceDetector | None = None):
         self.settings = settings
+        self._faces = Faces(detector, settings.faces)
         self.metrics = Metrics()
         self.served = VersionBeingServed(serving_dir, self._tell)
         self.draining = False
@@ -224,7 +229,7 @@ class Server:
 
     async def _ask(
         self, request: Request, read: Callable[[bytes], tuple[Any, list[bytes]]]
-    ) -> tuple[Predictor, Any, list[Prediction]]:
+    ) -> tuple[Predictor, Any, list[Answered]]:
         """Returns the model that answers, what was asked, and the answers.
 
         Args:
@@ -241,23 +246,35 @@ class Server:
                 asked, checked = await asyncio.to_thread(self._read_and_check, content, read)
             place.hold(sum(len(one.encoded) for one in checked if isinstance(one, Photograph)))
             predictor = self._model(request)
-            assert self._batcher is not None
-            answers = iter(await self._batcher.answer(predictor, [one for one in checked if isinstance(one, Photograph)]))
-            predictions = [next(answers) if isinstance(one, Photograph) else one for one in checked]
-        self._note(request, predictor, predictions)
+            answered = await self._answered(predictor, checked)
+        self._note(request, predictor, answered)
+        predictions = [one.prediction for one in answered]
         if all(one.age is None for one in predictions):
+            first = predictions[0].error
+            alone = (
+                "No face was found in the photograph." if first == NO_FACE_FOUND else f"The photograph can't be read: {first}."
+            )
             raise Refusal(
                 422,
-                f"The photograph can't be read: {predictions[0].error}."
+                alone
                 if len(predictions) == 1
-                else f"None of the {len(predictions)} photographs can be read; the first: {predictions[0].error}.",
+                else f"None of the {len(predictions)} photographs can be answered; the first: {first}.",
                 {VERSION_HEADER: str(predictor.version)},
             )
-        return predictor, asked, predictions
+        return predictor, asked, answered
 
-    def _read_and_check(
-        self, content: bytes, read: Callable[[bytes], tuple[Any, list[bytes]]]
-    ) -> tuple[Any, list[Photograph | Prediction]]:
+    async def _answered(self, predictor: Predictor, checked: list[Checked]) -> list[Answered]:
+        """Returns what a model says of each photograph, or of the faces in it."""
+        assert self._batcher is not None
+        looking = self._faces
+        parts = (
+            await asyncio.to_thread(looking.parts, predictor, checked) if looking.warns else looking.parts(predictor, checked)
+        )
+        ready = [one for of_photograph in parts for one in of_photograph if isinstance(one.photograph, Photograph)]
+        predictions = await self._batcher.answer(predictor, [one.photograph for one in ready])
+        return looking.answered(parts, iter(predictions))
+
+    def _read_and_check(self, content: bytes, read: Callable[[bytes], tuple[Any, list[bytes]]]) -> tuple[Any, list[Checked]]:
         """Returns what is asked, and for each photograph itself, or why it is not decoded at all."""
         from age import image_header
 
@@ -267,7 +284,7 @@ class Server:
             raise Refusal(
                 413, f"The request has {len(photographs)} photographs; at most {most} are taken (serve.max_photographs)."
             )
-        checked: list[Photograph | Prediction] = []
+        checked: list[Checked] = []
         for encoded in photographs:
             try:
                 header = image_header.read(encoded)
@@ -281,14 +298,21 @@ class Server:
             checked.append(Photograph(encoded, header.pixels))
         return asked, checked
 
-    def _note(self, request: Request, predictor: Predictor, predictions: Sequence[Prediction]) -> None:
-        ages = [one.age for one in predictions if one.age is not None]
-        for age in ages:
-            self.metrics.predicted_age.observe(age)
-        self.metrics.photographs.labels("answered").inc(len(ages))
-        self.metrics.photographs.labels("unreadable").inc(len(predictions) - len(ages))
+    def _note(self, request: Request, predictor: Predictor, answered: Sequence[Answered]) -> None:
+        of_faces = [one for photograph in answered for one in photograph.faces or (photograph.prediction,)]
+        for prediction in of_faces:
+            if prediction.age is not None:
+                self.metrics.predicted_age.observe(prediction.age)
+        read = sum(one.prediction.age is not None for one in answered)
+        warned = sum(bool(one.prediction.warning) for one in answered)
+        self.metrics.photographs.labels("answered").inc(read)
+        self.metrics.photographs.labels("unreadable").inc(len(answered) - read)
+        self.metrics.photographs_warned.inc(warned)
         request.state.facts.update(
-            model_version=predictor.version, photographs=len(predictions), unreadable=len(predictions) - len(ages)
+            model_version=predictor.version,
+            photographs=len(answered),
+            unreadable=len(answered) - read,
+            **({"warned": warned} if self._faces.warns else {}),
         )
 
     async def _predict(self, request: Request) -> Response:
@@ -296,18 +320,25 @@ class Server:
             asked = tensorflow_serving.read(content)
             return asked, asked.photographs
 
-        predictor, asked, predictions = await self._ask(request, read)
-        content = tensorflow_serving.answer(asked, predictions, predictor.outputs, predictor.version)
+        predictor, asked, answered = await self._ask(request, read)
+        content = tensorflow_serving.answer(asked, answered, predictor.outputs, predictor.version)
         return JSONResponse(content, headers={VERSION_HEADER: str(predictor.version)})
 
     async def _infer(self, request: Request) -> Response:
         def read(content: bytes) -> tuple[open_inference_protocol.Asked, list[bytes]]:
             asked = open_inference_protocol.read(content, request.headers.get(open_inference_protocol.HEADER_LENGTH))
-            open_inference_protocol.check_outputs(asked, self._model(request).outputs)
+            open_inference_protocol.check_outputs(asked, self._model(request).outputs, self._faces.warns)
             return asked, asked.photographs
 
-        predictor, asked, predictions = await self._ask(request, read)
-        content, length = open_inference_protocol.answer(asked, predictions, predictor.outputs, MODEL, predictor.version)
+        predictor, asked, answered = await self._ask(request, read)
+        content, length = open_inference_protocol.answer(
+            asked,
+            [one.prediction for one in answered],
+            predictor.outputs,
+            MODEL,
+            predictor.version,
+            self._faces.warns,
+        )
         headers = {VERSION_HEADER: str(predictor.version)}
         if length is None:
             return Response(content, headers=headers, media_type="application/json")
@@ -333,7 +364,9 @@ class Server:
 
     async def _model_metadata(self, request: Request) -> Response:
         predictor = self._model(request)
-        return JSONResponse(open_inference_protocol.model_metadata(MODEL, predictor.outputs, predictor.version))
+        return JSONResponse(
+            open_inference_protocol.model_metadata(MODEL, predictor.outputs, predictor.version, self._faces.warns)
+        )
 
     async def _server_metadata(self, _: Request) -> Response:
         return JSONResponse(

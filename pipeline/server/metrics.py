@@ -42,6 +42,9 @@ class Metrics:
         self.photographs = counter(
             "age_photographs_total", "Photographs that were asked about, by what came of it.", "outcome"
         )
+        self.photographs_warned = counter(
+            "age_photographs_warned_total", "Photographs whose age may be far off: unlike what the model learnt from."
+        )
         self.predicted_age = histogram("age_predicted_age_years", "Ages that the model answered with.", _YEARS)
         self.batch_photographs = histogram(
             "age_batch_photographs", "Photographs in a call of the model.", (1, 2, 4, 8, 16, 24, 32)

@@ -19,6 +19,9 @@ INPUT = "image_bytes"
 ERROR = "error"
 """The output that says why there is no age; empty where there is one."""
 
+WARNING = "warning"
+"""The output that says why the age may be far off, where the server looks for faces; empty for nothing."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Asked:
@@ -131,29 +134,38 @@ def _wanted(outputs: Any) -> dict[str, bool | None] | None:
     return wanted
 
 
-def check_outputs(asked: Asked, outputs: Sequence[str]) -> None:
+def _texts(warns: bool) -> tuple[str, ...]:
+    return (WARNING, ERROR) if warns else (ERROR,)
+
+
+def check_outputs(asked: Asked, outputs: Sequence[str], warns: bool = False) -> None:
     """Makes sure that the model gives what is wanted of it.
+
+    Args:
+        asked: what is wanted.
+        outputs: what the model gives.
+        warns: whether the server looks for faces.
 
     Raises:
         Refusal: it does not.
     """
-    known = [*outputs, ERROR]
+    known = [*outputs, *_texts(warns)]
     if asked.outputs is not None and not set(asked.outputs) <= set(known):
         raise Refusal(400, f"There is no such output. Expected some of {', '.join(known)}.")
 
 
 def answer(
-    asked: Asked, predictions: Sequence[Prediction], outputs: Sequence[str], model: str, version: int
+    asked: Asked, predictions: Sequence[Prediction], outputs: Sequence[str], model: str, version: int, warns: bool = False
 ) -> tuple[bytes, int | None]:
     """Returns the answer's body, and the length of the JSON in it where binary tensors follow."""
     tensors, binary = [], b""
-    for name in [*outputs, ERROR]:
+    for name in [*outputs, *_texts(warns)]:
         if asked.outputs is not None and name not in asked.outputs:
             continue
         as_binary = asked.outputs.get(name) if asked.outputs is not None else None
         tensor: dict[str, Any] = {
             "name": name,
-            "datatype": "BYTES" if name == ERROR else "FP32",
+            "datatype": "BYTES" if name in _texts(warns) else "FP32",
             "shape": asked.shape,
         }
         values = [getattr(one, name) for one in predictions]
@@ -183,7 +195,7 @@ def server_metadata(name: str, version: str) -> dict[str, Any]:
     return {"name": name, "version": version, "extensions": ["binary_tensor_data"]}
 
 
-def model_metadata(model: str, outputs: Sequence[str], version: int) -> dict[str, Any]:
+def model_metadata(model: str, outputs: Sequence[str], version: int, warns: bool = False) -> dict[str, Any]:
     """Returns what the model takes and gives."""
     return {
         "name": model,
@@ -192,6 +204,6 @@ def model_metadata(model: str, outputs: Sequence[str], version: int) -> dict[str
         "inputs": [{"name": INPUT, "datatype": "BYTES", "shape": [-1]}],
         "outputs": [
             *({"name": name, "datatype": "FP32", "shape": [-1]} for name in outputs),
-            {"name": ERROR, "datatype": "BYTES", "shape": [-1]},
+            *({"name": name, "datatype": "BYTES", "shape": [-1]} for name in _texts(warns)),
         ],
     }

@@ -10,6 +10,7 @@ from types import FrameType
 
 import uvicorn
 
+from age.faces.detection import FaceDetector
 from pipeline.server import json_log
 from pipeline.server.application import Server
 from pipeline.server.connections import Connection
@@ -56,21 +57,29 @@ class _DrainingServer(uvicorn.Server):
                 _EVENTS.info("listening", extra={"facts": {"host": host, "port": port}})
 
 
-def serve(serving_dir: str, settings: ServeSettings) -> None:
+def serve(serving_dir: str, settings: ServeSettings, face_detector: str | None = None) -> None:
     """Serves until it is told to end.
 
     Args:
         serving_dir: the directory with the versions; it need not be there yet.
         settings: the `serve` section.
+        face_detector: model file of YuNet; None for none.
 
     Raises:
-        BadInput: it may not or can't listen there.
+        BadInput: it may not or can't listen there, or the face detector is missing or is none.
     """
     settings.check()
+    if settings.faces and not face_detector:
+        raise BadInput(
+            "serve.faces needs a face detector: name the model file of OpenCV's YuNet with --face-detector FILE or data.face_detector."
+        )
+    detector = FaceDetector.load(face_detector) if face_detector else None
     json_log.start()
+    if detector is None:
+        _EVENTS.info("no face detector is configured (data.face_detector): nothing warns of photographs without a face")
     _allow_many_connections()
     _share_few_arenas()
-    server = Server(serving_dir, settings)
+    server = Server(serving_dir, settings, detector)
     config = uvicorn.Config(
         server.application(),
         host=settings.host,

@@ -26,6 +26,8 @@ class ServeSettings(pydantic.BaseModel):
         request_seconds: seconds within which headers, and then the body, must have arrived; 408 for a slower body.
         drain_seconds: seconds for which it goes on answering after SIGTERM, while it says that it is not ready.
         look_seconds: seconds between two looks at the serving directory.
+        faces: answer for the faces in a photograph, cut out as the model learnt to see faces, and not for the whole; needs
+            `data.face_detector`.
     """
 
     model_config = pydantic.ConfigDict(extra="forbid")
@@ -44,6 +46,7 @@ class ServeSettings(pydantic.BaseModel):
     request_seconds: float = pydantic.Field(30.0, gt=0)
     drain_seconds: float = pydantic.Field(5.0, ge=0)
     look_seconds: float = pydantic.Field(1.0, gt=0)
+    faces: bool = False
 
     @pydantic.model_validator(mode="after")
     def _one_token(self):

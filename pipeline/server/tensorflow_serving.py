@@ -7,6 +7,7 @@ from typing import Any
 from age.serving import Prediction
 from age.serving.version_being_served import VersionBeingServed
 from pipeline.server import photographs_in_json
+from pipeline.server.faces import Answered
 from pipeline.server.refusal import Refusal
 
 SIGNATURE = "serving_default"
@@ -50,8 +51,13 @@ def _photograph(entry: Any, where: str) -> bytes:
     return photographs_in_json.decoded(entry["b64"], where)
 
 
-def answer(asked: Asked, predictions: Sequence[Prediction], outputs: Sequence[str], version: int) -> dict[str, Any]:
-    """Returns the answer. What could not be read is null, and `errors`, which TensorFlow Serving does not have, says why."""
+def answer(asked: Asked, answered: Sequence[Answered], outputs: Sequence[str], version: int) -> dict[str, Any]:
+    """Returns the answer. What could not be read is null, and `errors`, which TensorFlow Serving does not have, says why.
+
+    Nor has it `warnings`, why an age may be far off, and `faces`, those of each photograph with their boxes (left, top, width,
+    height in pixels of the upright photograph) and ages.
+    """
+    predictions = [one.prediction for one in answered]
     columns = {name: [getattr(one, name) for one in predictions] for name in outputs}
     (first, *further) = outputs
     found: dict[str, Any] = {"model_version": str(version)}
@@ -62,7 +68,21 @@ def answer(asked: Asked, predictions: Sequence[Prediction], outputs: Sequence[st
         found["outputs"] = columns if further else columns[first]
     if any(one.error for one in predictions):
         found["errors"] = [one.error or None for one in predictions]
+    if any(one.warning for one in predictions):
+        found["warnings"] = [one.warning or None for one in predictions]
+    if any(one.faces is not None for one in answered):
+        found["faces"] = [[_face(face, outputs) for face in one.faces or ()] for one in answered]
     return found
+
+
+def _face(prediction: Prediction, outputs: Sequence[str]) -> dict[str, Any]:
+    assert prediction.face is not None
+    return {
+        "box": [round(side) for side in prediction.face.box],
+        "score": round(prediction.face.score, 3),
+        **{name: getattr(prediction, name) for name in outputs},
+        **({"warning": prediction.warning} if prediction.warning else {}),
+    }
 
 
 def status(served: VersionBeingServed, version: int | None = None) -> dict[str, Any]:

@@ -46,6 +46,23 @@ def test_weights_go_in_by_content_and_a_look_at_the_data_needs_none(one_face, tm
     assert provenance.resolve(missing, SCHEMA, None).weights_digest == hashlib.sha256(b"one").hexdigest()
 
 
+def test_the_face_detector_goes_in_by_content_where_photographs_are_cropped_by_it(one_face, tmp_path):
+    detector = tmp_path / "yunet.onnx"
+    named, aligned = f"data.face_detector={detector}", "data.align=true"
+
+    with pytest.raises(BadInput, match="data.face_detector: .*there is no such file"):
+        provenance.resolve(configured(one_face, named), SCHEMA, None, kind="explore")
+    detector.write_bytes(b"one")
+    before = provenance.resolve(configured(one_face, named, aligned), SCHEMA, None)
+    unaligned = provenance.resolve(configured(one_face, named), SCHEMA, None)
+    detector.write_bytes(b"two")
+    after = provenance.resolve(configured(one_face, named, aligned), SCHEMA, None)
+
+    assert before.face_detector_digest == hashlib.sha256(b"one").hexdigest() != after.face_detector_digest
+    assert len({before.recipe, unaligned.recipe, after.recipe}) == 3
+    assert unaligned.recipe == provenance.resolve(configured(one_face), SCHEMA, None).recipe
+
+
 def test_description_says_what_the_report_repeats(one_face):
     values = provenance.resolve(configured(one_face), SCHEMA, None, metadata_path="/w/metadata.sqlite").as_values()
 

@@ -10,6 +10,7 @@ import pytest
 
 from age.serving.serving_directory import ServingDirectory
 from tests import brightness_model
+from tests.age.faces.composed_photographs import Placed, photograph
 from tests.brightness_model import age_of, grey
 from tests.pipeline.server.conftest import running
 
@@ -46,6 +47,17 @@ def test_the_library_answers(folder, monkeypatch, capsys):
     answered, refused, version = capsys.readouterr().out.splitlines()
     assert answered == f"anna.jpg {age_of(102):.1f} years"
     assert refused.startswith("notes.txt neither JPEG nor PNG") and re.fullmatch(r"version \d{10}", version)
+
+
+def test_the_library_finds_faces(folder, monkeypatch, capsys, face_detector_file, shared_data):
+    monkeypatch.chdir(folder)
+    (folder / "face_detection_yunet.onnx").write_bytes(face_detector_file.read_bytes())
+    crop = min((shared_data / "utkface_small" / "final_files").iterdir())
+    photograph(600, 400, [(crop, Placed((300, 200), 1.2))]).save(folder / "family.jpg")
+
+    exec(compile(examples("python")[1], "using.md", "exec"), {})
+
+    assert re.fullmatch(r"\([\d., -]+\) \d+\.\d+ ", capsys.readouterr().out.strip("\n"))
 
 
 @pytest.mark.parametrize("language", ["bash", "javascript", "python"])

@@ -320,3 +320,8 @@ def test_beam_options_become_its_command_line():
     arguments = loaded("beam.options={direct_num_workers: 2}").beam_args()
     assert arguments[0] == "--runner=DirectRunner"
     assert "--direct_num_workers=2" in arguments and "--direct_num_workers=1" not in arguments
+
+
+def test_aligning_without_a_face_detector_is_refused():
+    with pytest.raises(BadInput, match="align needs face_detector"):
+        configuration.load(None, ["data.align=true"])

@@ -24,15 +24,19 @@ async function base64(file) {
   return url.slice(url.indexOf(",") + 1);
 }
 
-function show(file, name, lines, good) {
+function show(file, name, lines, good, faces = []) {
   const entry = document.createElement("li");
+  const picture = document.createElement("div");
+  picture.className = faces.length ? "picture whole" : "picture";
   const image = document.createElement("img");
   image.src = URL.createObjectURL(file);
-  image.alt = `Photograph ${name}`;
+  image.alt = faces.length ? `Photograph ${name}, ${faces.length === 1 ? "one face" : `${faces.length} faces`} boxed` : `Photograph ${name}`;
+  picture.append(image);
+  image.addEventListener("load", () => faces.forEach((face, place) => picture.append(box(face, place, image))));
   const result = document.createElement(good ? "strong" : "span");
   result.className = good ? "" : "unread";
   result.textContent = lines[0];
-  entry.append(image, result);
+  entry.append(picture, result);
   for (const line of [...lines.slice(1), name]) {
     const small = document.createElement("small");
     small.textContent = line;
@@ -40,6 +44,20 @@ function show(file, name, lines, good) {
   }
   answers.prepend(entry);
   element("answers-heading").hidden = false;
+}
+
+function box(face, place, image) {
+  const frame = document.createElement("span");
+  frame.className = "face";
+  frame.setAttribute("aria-hidden", "true");
+  frame.textContent = place + 1;
+  const [left, top, width, height] = face.box;
+  const share = (part, whole) => `${(100 * part) / whole}%`;
+  frame.style.left = share(left, image.naturalWidth);
+  frame.style.top = share(top, image.naturalHeight);
+  frame.style.width = share(width, image.naturalWidth);
+  frame.style.height = share(height, image.naturalHeight);
+  return frame;
 }
 
 function years(prediction) {
@@ -51,6 +69,11 @@ function years(prediction) {
   return lines;
 }
 
+function ages(found, faces) {
+  if (faces.length < 2) return years(found.predictions[0]);
+  return faces.map((face, place) => `${place + 1}: ${years(face).join(", ")}`);
+}
+
 async function ask(file, name) {
   if (!kinds.includes(file.type)) {
     message.textContent = `${name} is neither JPEG nor PNG.`;
@@ -58,7 +81,9 @@ async function ask(file, name) {
   }
   const { status, found } = await asked("v1/models/age:predict", { instances: [{ b64: await base64(file) }] });
   if (status === 200) {
-    show(file, name, [...years(found.predictions[0]), `version ${found.model_version}`], true);
+    const faces = found.faces?.[0] ?? [];
+    const warning = found.warnings?.[0] ? [`Beware: ${found.warnings[0]}.`] : [];
+    show(file, name, [...ages(found, faces), ...warning, `version ${found.model_version}`], true, faces);
   } else if (status === 422) {
     show(file, name, [found.error], false);
   } else {

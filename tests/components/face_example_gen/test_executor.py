@@ -3,12 +3,14 @@
 import json
 import pathlib
 
+import numpy as np
 import pytest
 from tfx.dsl.components.base import base_beam_executor
 from tfx.types import artifact_utils, standard_artifacts
 
 from age import progress
 from age.dataset.fingerprint import data_fingerprint
+from age.faces.framing import ALIGNED, UTKFACE, Framing
 from components.artifacts import Rejects
 from components.face_example_gen import component, executor
 from schemas.bad_input import BadInput
@@ -29,9 +31,9 @@ def ingested(data, tmp_path_factory) -> Ingested:
     return every_fault.run_ingest(str(data), tmp_path_factory.mktemp("ingested"))
 
 
-def face_example_gen_writes(data_dir: str, output: pathlib.Path, fingerprint: str = "f" * 64):
+def face_example_gen_writes(data_dir: str, output: pathlib.Path, fingerprint: str = "f" * 64, **faces):
     """Runs FaceExampleGen's executor with the parameters that its declaration makes; returns its artifacts."""
-    declared = component.FaceExampleGen(data_dir, fingerprint, FRACTIONS, LIMITS)
+    declared = component.FaceExampleGen(data_dir, fingerprint, FRACTIONS, LIMITS, **faces)
     examples, rejects = standard_artifacts.Examples(), Rejects()
     examples.uri, rejects.uri = str(output / "examples"), str(output / "rejects")
     context = base_beam_executor.BaseBeamExecutor.Context(beam_pipeline_args=BEAM_ARGS, tmp_dir=str(output / "tmp"))
@@ -92,3 +94,22 @@ def test_component_ends_in_a_sentence_where_there_is_no_label_file(tmp_path):
     with pytest.raises(BadInput, match="labels.csv: there is no such file. Expected a CSV file with the columns"):
         face_example_gen_writes(str(tmp_path), tmp_path)
     assert not (tmp_path / "examples").exists(), "nothing is written that could be taken for a result"
+
+
+def test_examples_say_how_faces_lie_in_them(shared_data, face_detector_file, tmp_path):
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "images").symlink_to(shared_data / "utkface_small" / "final_files")
+    rows = (shared_data / "utkface_small" / "labels.csv").read_text().splitlines()[:151]
+    (data / "labels.csv").write_text("\n".join(rows) + "\n")
+    detector = {"face_detector": str(face_detector_file), "face_detector_digest": "d" * 64}
+
+    as_they_are, _ = face_example_gen_writes(str(data), tmp_path / "1", **detector)
+    aligned, _ = face_example_gen_writes(str(data), tmp_path / "2", **detector, align=True)
+    without, _ = face_example_gen_writes(str(data), tmp_path / "3")
+
+    found = [json.loads(one.get_string_custom_property("framing")) for one in (as_they_are, aligned)]
+    measured = Framing.of_values(found[0])
+    assert np.array(measured.points) == pytest.approx(np.array(UTKFACE.points), abs=0.02) and measured.side == 200
+    assert Framing.of_values(found[1]) == ALIGNED
+    assert [one["aligned"] for one in found] == [False, True] and not without.get_string_custom_property("framing")

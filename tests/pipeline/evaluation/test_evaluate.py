@@ -7,9 +7,11 @@ import pathlib
 import numpy as np
 import pytest
 
+from age.serving import Predictor
 from pipeline.cli import cli
 from schemas.bad_input import BadInput
 from tests import brightness_model
+from tests.age.faces.composed_photographs import Placed, photograph
 from tests.brightness_model import age_of
 
 
@@ -79,3 +81,25 @@ def test_a_folder_without_a_usable_row_says_so(model, tmp_path):
 
     with pytest.raises(BadInput, match="none of the 1 rows can be used"):
         evaluate("--model", model, "--out", tmp_path / "found", "--workdir", tmp_path / "work", tmp_path)
+
+
+def test_the_main_face_of_each_photograph_is_measured_and_those_without_one_are_rejects(
+    model, tmp_path, face_detector_file, shared_data
+):
+    crops = sorted((shared_data / "utkface_small" / "final_files").iterdir())[:12]
+    folder = tmp_path / "faces"
+    folder.mkdir()
+    for crop in crops:
+        photograph(500, 400, [(crop, Placed((200, 200), 1.2))], shades=(0, 20)).save(folder / crop.name, quality=95)
+    (folder / "none.png").write_bytes(brightness_model.grey(90, side=64))
+    ages = [answer.age for answer in Predictor.load(model).predict(crops)]
+    rows = [f"{crop.name},{age:.2f}" for crop, age in zip(crops, ages)]
+    (folder / "labels.csv").write_text("\n".join(["file_name,real_age", *rows, "none.png,20"]) + "\n")
+    arguments = ["--model", model, "--workdir", tmp_path / "work", folder]
+
+    evaluate(*arguments, "--out", tmp_path / "whole")
+    evaluate(*arguments, "--out", tmp_path / "found", "--faces", "--face-detector", face_detector_file)
+
+    whole, found = (json.loads((tmp_path / name / "evaluation.json").read_text()) for name in ("whole", "found"))
+    assert (found["data"]["used"], found["data"]["rejects"]) == (12, {"no_face": 1})
+    assert found["metrics"]["mae"] < 5 < whole["metrics"]["mae"]
