@@ -77,7 +77,10 @@ def resolve(
     # In the order in which they divide the hash.
     splits = {split: data["splits"][split] for split in features.SPLITS}
     detector = face_detector_digest(data["face_detector"])
-    recipe = recipe_digest(fingerprinted.content, splits, schema_text, trainer, weights, detector if data["align"] else "")
+    aligned_by = detector if data["align"] else ""
+    recipe = recipe_digest(
+        fingerprinted.content, splits, schema_text, trainer, weights, aligned_by, configuration.get("tuner")
+    )
     return RunInputs(
         data_fingerprint=fingerprinted.content,
         rows=fingerprinted.rows,
@@ -141,6 +144,7 @@ def recipe_digest(
     trainer: TrainerSettings,
     weights: str | None,
     aligned_by: str,
+    tuner: dict[str, Any] | None = None,
 ) -> str:
     """Returns a hash over everything that the trained model depends on: the arguments, and the code and libraries at work here.
 
@@ -151,8 +155,9 @@ def recipe_digest(
         trainer: the settings.
         weights: digest of the weights file, or None when there is no file.
         aligned_by: digest of the face detector that photographs are cropped by, or empty.
+        tuner: the settings of the search that finds hyperparameters first, or None when there is none.
     """
-    recipe = {
+    recipe: dict[str, Any] = {
         "data": data_fingerprint,
         "splits": splits,
         "schema": schema_text,
@@ -161,4 +166,6 @@ def recipe_digest(
         "aligned_by": aligned_by,
         "code": code_digest.of(*_MODEL_CODE),
     }
+    if tuner:
+        recipe |= {"tuner": tuner, "tuner_code": code_digest.of("age.model.tuning")}
     return hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()

@@ -10,6 +10,8 @@ import yaml
 
 from age import storage
 from age.evaluation.settings import EvaluatorSettings
+from age.model import search_space
+from age.model.search_space import TunerSettings
 from age.model.settings import TrainerSettings
 from age.serving.approval import AUTOMATIC, Mode
 from pipeline.beam import beam_options
@@ -139,11 +141,13 @@ class Configuration(_Section):
 
     Attributes:
         workdir: where the run keeps its metadata, artifacts, reports and served models.
+        tuner: a search for hyperparameters before the training; null for none.
     """
 
     workdir: str = pydantic.Field("runs/age", min_length=1)
     data: Data = Data()
     trainer: TrainerSettings = TrainerSettings()
+    tuner: TunerSettings | None = None
     evaluator: EvaluatorSettings = EvaluatorSettings()
     report: Report = Report()
     beam: Beam = Beam()
@@ -173,12 +177,16 @@ class Configuration(_Section):
         return os.path.join(self.workdir, "checkpoints")
 
     @property
+    def search_dir(self) -> str:
+        return os.path.join(self.workdir, "searches")
+
+    @property
     def remembered_digests(self) -> str:
         return os.path.join(self.workdir, "image_digests.bin")
 
     def described(self) -> dict[str, Any]:
         """Returns it as reports show it, without what no run depends on: Kubeflow and where steps run there, and the server."""
-        return self.model_dump(exclude={"kubeflow", "serve"})
+        return self.model_dump(exclude={"kubeflow", "serve"} | (set() if self.tuner else {"tuner"}))
 
     def schema_text(self) -> str:
         """Returns the curated age schema.
@@ -297,6 +305,30 @@ def _assign(content: dict[str, Any], parts: list[str], value: Any, said: str) ->
     content[parts[-1]] = value
 
 
+def _take_hyperparameters(content: dict[str, Any], overrides: Iterable[str]) -> None:
+    """Puts the values of `trainer.hyperparameters` in their places; overrides have the last word.
+
+    Raises:
+        BadInput: the file can't be read or is none of a search.
+    """
+    trainer = content.get("trainer")
+    named = trainer.get("hyperparameters") if isinstance(trainer, dict) else None
+    if not isinstance(named, str) or not named:
+        return
+    path = os.path.expanduser(named)
+    try:
+        found = search_space.read(path, storage.read_bytes(path))
+    except OSError as error:
+        raise BadInput(
+            f"trainer.hyperparameters: {named}: the file can't be read: {error.strerror or error}. `age-pipeline tune` says where "
+            "it left the best hyperparameters."
+        ) from error
+    for key, value in found.items():
+        _assign(content, key.split("."), value, f"trainer.hyperparameters: {named}")
+    for assignment in overrides:
+        _override(content, assignment)
+
+
 def load(
     path: str | None = None,
     overrides: list[str] = (),
@@ -312,7 +344,8 @@ def load(
         overrides: texts `a.b=c`, applied in order.
         data_dir: replaces `data.dir`.
         workdir: replaces `workdir`.
-        for_cluster: paths are those of containers and stay as they are; only `data.schema_file` is read here.
+        for_cluster: paths are those of containers and stay as they are; only `data.schema_file` and `trainer.hyperparameters` are
+            read here.
         for_run: False for what only looks at what runs left; `workdir` may then be anywhere.
 
     Returns:
@@ -329,6 +362,7 @@ def load(
         _assign(content, ["data", "dir"], data_dir, f"--data {data_dir}")
     if workdir is not None:
         content["workdir"] = workdir
+    _take_hyperparameters(content, overrides)
     source = path or "the configuration"
     try:
         # Strict about types: 'yes' is no boolean and '8' no number, but 8 is a float.

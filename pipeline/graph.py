@@ -1,4 +1,4 @@
-"""The graph of the pipeline, for every runner: a data part and a model part, one component a paragraph."""
+"""The graph of the pipeline, for every runner: a data part, a search if one is wanted, a model part; one component a paragraph."""
 
 import os
 from typing import NamedTuple
@@ -38,17 +38,21 @@ class DataPart(NamedTuple):
     gate: base_node.BaseNode
 
 
-def components(configuration: Configuration, inputs: GraphInputs) -> list[base_node.BaseNode]:
+def components(configuration: Configuration, inputs: GraphInputs, search_alone: bool = False) -> list[base_node.BaseNode]:
     """Returns the components of the pipeline, or of its data part and a report of it for a look at the data.
 
     Args:
         configuration: what the run shall do.
         inputs: what is known of the run, and what replaces values of the configuration when it begins.
+        search_alone: whether the search for hyperparameters is where it ends.
     """
     data = data_part(configuration, inputs)
     if inputs.kind == EXPLORE:
         return [*data, data_report(configuration, inputs, data)]
-    return [*data, *model_part(configuration, inputs, data)]
+    tuner = [search(configuration, inputs, data)] if configuration.tuner else []
+    if search_alone:
+        return [*data, *tuner]
+    return [*data, *tuner, *model_part(configuration, inputs, data, *tuner)]
 
 
 def data_part(configuration: Configuration, inputs: GraphInputs) -> DataPart:
@@ -100,7 +104,28 @@ def data_report(configuration: Configuration, inputs: GraphInputs, data: DataPar
     return report
 
 
-def model_part(configuration: Configuration, inputs: GraphInputs, data: DataPart) -> list[base_node.BaseNode]:
+def search(configuration: Configuration, inputs: GraphInputs, data: DataPart) -> base_node.BaseNode:
+    """Returns the component that searches for hyperparameters."""
+    # KerasTuner loads with it.
+    from components.tuner.component import Tuner
+
+    tuner = Tuner(
+        examples=data.example_gen.outputs["examples"],
+        settings=configuration.trainer,
+        tuner_settings=configuration.tuner,
+        epochs=inputs.parameters.epochs,
+        learning_rate=inputs.parameters.learning_rate,
+        feature_cache_dir=configuration.feature_cache_dir,
+        search_dir=configuration.search_dir,
+        weights_digest=inputs.weights_digest,
+    )
+    tuner.add_upstream_node(data.gate)
+    return tuner
+
+
+def model_part(
+    configuration: Configuration, inputs: GraphInputs, data: DataPart, tuner: base_node.BaseNode | None = None
+) -> list[base_node.BaseNode]:
     """Returns the components from the training to the report, in the order in which they run."""
     parameters, reports = inputs.parameters, configuration.reports_dir
     examples, rejects = data.example_gen.outputs["examples"], data.example_gen.outputs["rejects"]
@@ -115,6 +140,8 @@ def model_part(configuration: Configuration, inputs: GraphInputs, data: DataPart
         data_fingerprint=inputs.data_fingerprint,
         weights_digest=inputs.weights_digest,
         recipe=inputs.recipe,
+        hyperparameters=tuner.outputs["best_hyperparameters"] if tuner else None,
+        tuner_results=tuner.outputs["tuner_results"] if tuner else None,
     )
     trainer.add_upstream_node(data.gate)
 
@@ -183,12 +210,12 @@ def model_part(configuration: Configuration, inputs: GraphInputs, data: DataPart
     return [trainer, champion, evaluator, canary, verdict, pusher, report]
 
 
-def build(configuration: Configuration, inputs: GraphInputs) -> pipeline.Pipeline:
-    """Returns the pipeline for a run on one machine."""
+def build(configuration: Configuration, inputs: GraphInputs, search_alone: bool = False) -> pipeline.Pipeline:
+    """Returns the pipeline for a run on one machine, or for what comes before and with a search."""
     return pipeline.Pipeline(
         pipeline_name=PIPELINE_NAME,
         pipeline_root=os.path.join(configuration.workdir, "pipeline_root"),
-        components=components(configuration, inputs),
+        components=components(configuration, inputs, search_alone),
         metadata_connection_config=metadata.sqlite_metadata_connection_config(configuration.metadata_path),
         beam_pipeline_args=configuration.beam_args(),
         enable_cache=True,

@@ -402,11 +402,40 @@ class TrainedMember(Part):
     fit_seconds: float | None = Field(None, description="How long fitting took, seconds.")
 
 
+TrialStatus = Literal["begun", "finished", "pruned", "diverged", "out_of_time"]
+
+
+class Trial(Part):
+    """A training with hyperparameters that were tried out."""
+
+    number: int = Field(description="Counted from 0.")
+    values: dict[str, Any] = Field(
+        description="By the keys of the configuration, such as `trainer.learning_rate`; lists as JSON."
+    )
+    status: TrialStatus = Field(
+        description="`finished`; `pruned`: ended early, because others had left it behind; `diverged`: its loss was not a number any "
+        "more; `out_of_time`: the search's time was up; `begun`: going on, or interrupted."
+    )
+    validation_mae: Measured = Field(None, description="The least after any epoch, years; null where there is none.")
+    errors: list[float] = Field([], description="MAE on the validation split after each epoch, years.")
+    seconds: float = Field(0.0, description="How long it took, seconds.")
+
+
+class Search(Part):
+    """The trials of a search for hyperparameters."""
+
+    trials: list[Trial] = Field(description="In the order in which they began.")
+    best: int | None = Field(None, description="Number of the finished trial with the least validation MAE; null for none.")
+    seconds: float = Field(0.0, description="How long all of them took, seconds.")
+
+
 class Training(Part):
     """What the Trainer recorded: `history.json`."""
 
     model_config = pydantic.ConfigDict(
-        json_schema_extra=_may_be_absent(["environment", "resumed_after", "checkpoint_seconds", "time_was_up", "members"])
+        json_schema_extra=_may_be_absent(
+            ["environment", "resumed_after", "checkpoint_seconds", "time_was_up", "members", "search"]
+        )
     )
 
     history: dict[str, list[Measured]] = Field(
@@ -440,6 +469,9 @@ class Training(Part):
     precision: str | None = Field(None, description="In what the backbone computed, such as `float32` or `mixed_bfloat16`.")
     environment: Environment | None = Field(
         None, description="Of the process that trained, which a later run may have taken from the cache."
+    )
+    search: Search | None = Field(
+        None, description="The search whose best hyperparameters it was trained with; null where the run made none."
     )
 
 

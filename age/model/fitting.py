@@ -125,6 +125,7 @@ def train(
     log_dir: str | None = None,
     checkpoint: checkpoint_file.CheckpointFile | None = None,
     doing: str = "Training",
+    callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> Training:
     """Trains a network; it ends with the weights of its best epoch, and computes in float32 again.
 
@@ -141,6 +142,7 @@ def train(
         checkpoint: where checkpoints are kept, for the very training that the other arguments describe; None for nowhere. It is
             left there: whoever has made use of the result removes it.
         doing: what progress is reported of.
+        callbacks: further ones of Keras, asked before checkpoints are written.
 
     Returns:
         What the training was like.
@@ -158,7 +160,7 @@ def train(
         keras.utils.set_random_seed(settings.seed)
 
         fit_started = time.monotonic()
-        _fit(net, settings, policy, training.labels.ages, batches, course.callbacks, resumed.first_epoch)
+        _fit(net, settings, policy, training.labels.ages, batches, [*callbacks, *course.callbacks], resumed.first_epoch)
         batches.let_go()
     _check_history(resumed.history, settings)
     return course.record().model_copy(

@@ -6,6 +6,7 @@ from typing import Any, Literal
 import pydantic
 
 from age.model import backbone_table
+from schemas.verdict import Search
 
 
 class Augmentation(pydantic.BaseModel):
@@ -70,6 +71,8 @@ class TrainerSettings(pydantic.BaseModel):
     """The network, how it is trained, and on what.
 
     Attributes:
+        hyperparameters: path of the file in which a search left its best values (`age-pipeline tune` names it), which are taken in
+            place of what stands here; `--set` has the last word.
         backbone: which network looks at the image: one of keras.applications, `resnet50_vggface2` for weights files of
             keras-vggface, `resnet20`, a small one for small images that has no pretrained weights, or one that another package
             registers.
@@ -126,6 +129,8 @@ class TrainerSettings(pydantic.BaseModel):
 
     model_config = pydantic.ConfigDict(extra="forbid", protected_namespaces=())
 
+    # It has been applied when settings are there: what a model depends on are the values.
+    hyperparameters: str | None = pydantic.Field(None, min_length=1, exclude=True)
     backbone: str = "resnet50"
     image_size: int = pydantic.Field(128, ge=32, le=1024)
     weights: str = pydantic.Field("imagenet", min_length=1)
@@ -224,6 +229,7 @@ class TrainerInputs(pydantic.BaseModel):
         checkpoint_dir: where a training that may be interrupted keeps what it needs to go on; empty for nowhere.
         weights_digest: SHA-256 of the weights file, so that TFX's cache notices another content under the same path.
         provenance: written into the exported model as it is.
+        search: that of the hyperparameters in `settings`, for the report; None where there was none.
     """
 
     model_config = pydantic.ConfigDict(extra="forbid")
@@ -233,3 +239,4 @@ class TrainerInputs(pydantic.BaseModel):
     checkpoint_dir: str = ""
     weights_digest: str | None = None
     provenance: dict[str, object] = {}
+    search: Search | None = None

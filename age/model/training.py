@@ -177,7 +177,7 @@ def _train_and_export(fn_args: FnArgs) -> None:
     )
     training_images.write(fn_args.serving_model_dir, [training.labels.sha256, validation.labels.sha256])
     storage.make_directory(fn_args.model_run_dir)
-    whole = record.model_copy(update={"seconds": time.monotonic() - started, "environment": here})
+    whole = record.model_copy(update={"seconds": time.monotonic() - started, "environment": here, "search": inputs.search})
     storage.write_text(os.path.join(fn_args.model_run_dir, HISTORY_FILE), json.dumps(whole.model_dump(), indent=2))
     for each in finished:
         if each.checkpoint:

@@ -8,7 +8,7 @@ from typing import Any
 import pydantic
 
 from age import code_digest, storage
-from age.reporting import charts, error_curves, headline, thumbnails
+from age.reporting import charts, error_curves, headline, thumbnails, trials_chart
 from age.reporting.shown_predictions import ShownPredictions
 from age.untrusted_text import harmless
 from schemas import features
@@ -145,6 +145,8 @@ def _charts(verdict: Verdict, predicted: ShownPredictions | None) -> tuple[dict[
         drawn["cumulative_table"] = list(zip(score.years, score.shares))
     if training and training.history.get("val_mae") and training.history.get("mae"):
         drawn["training"] = charts.training_curves(training.history, training.best_epoch)
+    if training and training.search and (of_trials := trials_chart.parallel_coordinates(training.search)):
+        drawn["trials"] = of_trials
     ages = {split: data.ages[split].histogram for split in features.SPLITS if split in data.ages}
     if ages:
         drawn["ages"] = charts.histograms_by_split(ages, "age, years", "ages")

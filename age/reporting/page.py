@@ -11,7 +11,17 @@ import markupsafe
 
 from age import storage
 from age.dataset import data_facts
-from age.reporting import charts, drawings, environments, for_whom, headline, reproduction, shown_predictions, thumbnails
+from age.reporting import (
+    charts,
+    drawings,
+    environments,
+    for_whom,
+    headline,
+    reproduction,
+    shown_predictions,
+    thumbnails,
+    trials,
+)
 from age.reporting.drawings import Drawings
 from age.reporting.shown_predictions import ShownPredictions
 from age.untrusted_text import harmless, harmless_throughout
@@ -157,6 +167,9 @@ def _render(
             predictions_problem=predictions_problem,
             faces=drawn.faces,
             whole=drawings.whole(displayed),
+            trial_rows=list(trials.rows(displayed.training.search))
+            if displayed.training and displayed.training.search
+            else [],
             max_points=charts.MAX_POINTS,
             per_decade=thumbnails.PER_DECADE,
             environments=list(processes),

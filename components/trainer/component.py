@@ -24,7 +24,11 @@ class AgeTrainerSpec(component_spec.ComponentSpec):
         "recipe": _TEXT,
         "code": _TEXT,
     }
-    INPUTS = {"examples": component_spec.ChannelParameter(type=standard_artifacts.Examples)}
+    INPUTS = {
+        "examples": component_spec.ChannelParameter(type=standard_artifacts.Examples),
+        "hyperparameters": component_spec.ChannelParameter(type=standard_artifacts.HyperParameters, optional=True),
+        "tuner_results": component_spec.ChannelParameter(type=standard_artifacts.TunerResults, optional=True),
+    }
     OUTPUTS = {
         "model": component_spec.ChannelParameter(type=standard_artifacts.Model),
         "model_run": component_spec.ChannelParameter(type=standard_artifacts.ModelRun),
@@ -53,6 +57,8 @@ class Trainer(base_component.BaseComponent):
         weights_digest: SHA-256 of the weights file, empty when there is none; another content under the same path is
             another parameter for the cache.
         recipe: hash over everything that the model depends on, written into its provenance.
+        hyperparameters: the best of a search, which replace settings; None where there was none.
+        tuner_results: all trials of the same search, for the report.
     """
 
     SPEC_CLASS = AgeTrainerSpec
@@ -69,10 +75,14 @@ class Trainer(base_component.BaseComponent):
         data_fingerprint: str,
         weights_digest: str,
         recipe: str,
+        hyperparameters: channel.BaseChannel | None = None,
+        tuner_results: channel.BaseChannel | None = None,
     ):
         super().__init__(
             AgeTrainerSpec(
                 examples=examples,
+                hyperparameters=hyperparameters,
+                tuner_results=tuner_results,
                 settings=settings.model_dump_json(exclude={"epochs", "learning_rate"}),
                 epochs=epochs,
                 learning_rate=learning_rate,

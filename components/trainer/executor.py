@@ -5,9 +5,11 @@ import json
 from tfx.components.trainer import executor as tfx_trainer
 from tfx.proto import trainer_pb2
 from tfx.types import artifact_utils, standard_artifacts
-from tfx.utils import json_utils, proto_utils
+from tfx.utils import io_utils, json_utils, proto_utils
 
+from age import storage
 from age.faces.framing import FRAMING
+from age.model import search_space, trial_record
 from age.model.settings import TrainerInputs, TrainerSettings
 from components import run_parameters
 from schemas import features
@@ -44,12 +46,18 @@ class Executor(tfx_trainer.GenericExecutor):
             learning_rate=exec_properties["learning_rate"],
         )
         examples = artifact_utils.get_single_instance(input_dict["examples"])
+        search = None
+        if input_dict.get("hyperparameters"):
+            best = io_utils.get_only_uri_in_dir(artifact_utils.get_single_uri(input_dict["hyperparameters"]))
+            settings = search_space.applied(settings, search_space.read(best, storage.read_bytes(best)))
+            search = trial_record.read(artifact_utils.get_single_uri(input_dict["tuner_results"]))
         inputs = TrainerInputs(
             settings=settings,
             feature_cache_dir=exec_properties["feature_cache_dir"],
             checkpoint_dir=exec_properties["checkpoint_dir"],
             weights_digest=exec_properties["weights_digest"] or None,
             provenance=provenance(examples, settings, exec_properties),
+            search=search,
         )
         super().Do(
             input_dict,

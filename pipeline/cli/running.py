@@ -1,4 +1,4 @@
-"""Runs on this machine: `run` and `explore`."""
+"""Runs on this machine: `run`, `explore` and `tune`."""
 
 import sys
 
@@ -41,4 +41,22 @@ def explore(data, load_configuration):
     sys.exit(exit_status.BAD_INPUT if verdict.stopped_by else exit_status.DONE)
 
 
-COMMANDS = (run, explore)
+@click.command()
+@options.data
+@options.configuration
+def tune(data, load_configuration):
+    """Search for hyperparameters on this machine, and print the trials, the best one first.
+
+    What is searched stands in the configuration (tuner.space). A search that was interrupted goes on. `run` with the same
+    configuration trains with the best, and does not search again.
+    """
+    from pipeline.local import local_runner
+    from pipeline.terminal import run_display, search_text
+
+    configured = load_configuration(data_dir=data)
+    with run_display.on_standard_output() as display:
+        search, best, table = local_runner.tune(configured, display=display)
+    search_text.print_search(search, best, table, configured.search_dir)
+
+
+COMMANDS = (run, explore, tune)

@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import TextIO
+from typing import Any, TextIO
 
 from age import code_digest, progress, storage
 from age.serving import model_server
@@ -20,7 +20,7 @@ from pipeline.configuration import Configuration
 from pipeline.terminal import run_display
 from schemas.bad_input import BadInput
 from schemas.failures import Failure, RunStopped
-from schemas.verdict import BLESSING_FILE, EXPLORE, REPORTS_DIR, RUN, Kind, Verdict
+from schemas.verdict import BLESSING_FILE, EXPLORE, REPORTS_DIR, RUN, Kind, Search, Verdict
 
 Say = Callable[[str], None]
 
@@ -193,7 +193,40 @@ def run(configuration: Configuration, say: Say = print, display: run_display.Dis
     return _run(configuration, RUN, say, display)
 
 
-def _run(configuration: Configuration, kind: Kind, say: Say, display: run_display.Display | None) -> Verdict:
+def tune(
+    configuration: Configuration, say: Say = print, display: run_display.Display | None = None
+) -> tuple[Search, str, str]:
+    """Searches for hyperparameters and ends there; a later run of the same configuration takes the search from the cache.
+
+    Args:
+        configuration: what to do; it has a `tuner` section.
+        say: takes the lines that tell how it is going.
+        display: as for `run`.
+
+    Returns:
+        The trials, the path of the best hyperparameters, and that of the table of trials.
+
+    Raises:
+        BadInput: the input can't be used, the data gate stopped it, or there is nothing to search.
+        TrainingDiverged: every trial diverged.
+        RunFailed: a step failed for another reason.
+        RunStopped: it was interrupted (Ctrl-C).
+    """
+    if configuration.tuner is None:
+        raise BadInput(
+            "tuner is not set: there is nothing to search. Say what, such as "
+            "--set 'tuner.space={trainer.learning_rate: {min: 1e-4, max: 1e-2, log: true}}'."
+        )
+    return _run(configuration, RUN, say, display, search_alone=True)
+
+
+def _run(
+    configuration: Configuration,
+    kind: Kind,
+    say: Say,
+    display: run_display.Display | None,
+    search_alone: bool = False,
+) -> Any:
     chatter = [sys.stderr] if display is None else [sys.stderr, sys.stdout]
     display = display or run_display.PlainLines(say)
     with _only_run_in(configuration.workdir), progress.listening(display.progress):
@@ -207,7 +240,8 @@ def _run(configuration: Configuration, kind: Kind, say: Say, display: run_displa
         log_path = _log_path(configuration.workdir, run_id)
         display.say(f"Run {run_id} on {data_dir}\nLog: {log_path}")
         with chatter_to(log_path, chatter), _without_arguments(), _noticing_interrupts() as interrupted:
-            return _run_graph(configuration, inputs, log_path, display, interrupted)
+            _run_graph(configuration, inputs, log_path, display, interrupted, search_alone)
+            return (_search if search_alone else _verdict)(configuration, run_id)
 
 
 def _run_graph(
@@ -216,7 +250,8 @@ def _run_graph(
     log_path: str,
     display: run_display.Display,
     interrupted: threading.Event,
-) -> Verdict:
+    search_alone: bool,
+) -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     from absl import logging as absl_logging
 
@@ -238,19 +273,17 @@ def _run_graph(
         absl_logging.set_verbosity(absl_logging.INFO)
         loopback.listen_there_only(configuration.beam_args())
         metadata_store.check(configuration.metadata_path)
-        compiled = compiler.Compiler().compile(graph.build(configuration, inputs))
+        compiled = compiler.Compiler().compile(graph.build(configuration, inputs, search_alone))
         # The metadata store then knows the run by the name that its report has.
         runtime_parameter_utils.substitute_runtime_parameter(
             compiled, {constants.PIPELINE_RUN_ID_PARAMETER_NAME: inputs.run_id}
         )
         step_launcher.launch(compiled, stages.began, stages.ended)
-        return _verdict(configuration, inputs.run_id)
     except Failure as failure:
         display.failed(stages.current, "stopped the run")
         absl_logging.exception("The run ended at %s.", stages.current)
-        if isinstance(failure, BadInput) and inputs.kind == EXPLORE and stages.current == "DataGate":
-            return _verdict(configuration, inputs.run_id)
-        raise
+        if not (isinstance(failure, BadInput) and inputs.kind == EXPLORE and stages.current == "DataGate"):
+            raise
     except (KeyboardInterrupt, Exception) as error:
         absl_logging.exception("The run ended at %s.", stages.current)
         if isinstance(error, KeyboardInterrupt) or interrupted.is_set():
@@ -268,6 +301,21 @@ def _run_graph(
 def _verdict(configuration: Configuration, run_id: str) -> Verdict:
     path = os.path.join(configuration.reports_dir, run_id, BLESSING_FILE)
     return Verdict.from_json(storage.read_bytes(path))
+
+
+def _search(configuration: Configuration, run_id: str) -> tuple[Search, str, str]:
+    from age.model import trial_record
+    from age.reporting import trials
+    from pipeline.local import metadata_store
+
+    outputs = metadata_store.outputs(configuration.metadata_path, run_id, "Tuner")
+    results = outputs["tuner_results"]
+    (best,) = storage.list_directory(outputs["best_hyperparameters"])
+    return (
+        trial_record.read(results),
+        os.path.join(outputs["best_hyperparameters"], best),
+        os.path.join(results, trials.TABLE_FILE),
+    )
 
 
 def _first_line(error: BaseException) -> str:

@@ -24,6 +24,7 @@ _IN_PLAIN_WORDS = {
     "ExampleValidator": ("Comparing the statistics with the schema", "statistics compared with the schema"),
     "DataGate": ("Deciding whether the data are fit to learn from", "data fit to learn from"),
     "DataReport": ("Writing the report about the data", "report about the data written"),
+    "Tuner": ("Searching for hyperparameters", "hyperparameters found"),
     "Trainer": ("Building the network", "network trained"),
     "Champion": ("Looking up the model being served", "model being served looked up"),
     "AgeEvaluator": ("Measuring the model on the test photographs", "model measured on the test photographs"),

@@ -29,7 +29,7 @@ def complaint(path=None, *overrides, **options):
         configuration.load(path, list(overrides), **options)
     message = str(raised.value)
     for line in message.splitlines():
-        assert re.match(r"(the configuration|--set|--data|/)", line), "every line says where"
+        assert re.match(r"(the configuration|--set|--data|trainer.hyperparameters|/)", line), "every line says where"
         assert line.endswith("."), "every line is a sentence"
     return message
 
@@ -325,3 +325,48 @@ def test_beam_options_become_its_command_line():
 def test_aligning_without_a_face_detector_is_refused():
     with pytest.raises(BadInput, match="align needs face_detector"):
         configuration.load(None, ["data.align=true"])
+
+
+def test_an_unknown_key_in_a_search_space_is_one_sentence_with_the_keys_that_there_are():
+    said = complaint(None, "tuner.space={trainer.lerning_rate: [0.001]}")
+
+    assert said.count("\n") == 0
+    assert said.startswith(
+        "the configuration: tuner.space is {'trainer.lerning_rate': [0.001]}; trainer.lerning_rate: there is no"
+    )
+    assert "trainer.learning_rate" in said
+    assert "expected keys below it" in complaint(None, "tuner=true")
+
+
+def test_without_a_search_the_configuration_says_nothing_of_it():
+    assert "tuner" not in loaded().described()
+    searching = loaded("tuner.space={trainer.dropout: [0.2, 0.4]}", "tuner.max_minutes=30")
+    assert searching.described()["tuner"]["space"] == {"trainer.dropout": [0.2, 0.4]}
+    assert searching.tuner.max_minutes == 30
+
+
+@pytest.fixture
+def best(tmp_path):
+    """What a search left."""
+    path = tmp_path / "best_hyperparameters.txt"
+    path.write_text('{"space": [], "values": {"trainer.learning_rate": 0.02, "trainer.augmentation.zoom": 0.3}}')
+    return path
+
+
+def test_best_hyperparameters_take_the_place_of_the_files_and_set_has_the_last_word(file, best):
+    configured = file("trainer: {learning_rate: 0.5, epochs: 3}\n")
+
+    taken = configuration.load(configured, [f"trainer.hyperparameters={best}"]).trainer
+    assert (taken.learning_rate, taken.augmentation.zoom, taken.epochs) == (0.02, 0.3, 3)
+    assert "hyperparameters" not in taken.model_dump(), "what a model depends on are the values"
+    overridden = configuration.load(configured, [f"trainer.hyperparameters={best}", "trainer.learning_rate=0.7"]).trainer
+    assert (overridden.learning_rate, overridden.augmentation.zoom) == (0.7, 0.3)
+
+
+def test_hyperparameters_that_are_none_are_said_in_a_sentence(best):
+    missing = complaint(None, f"trainer.hyperparameters={best}.old")
+    assert "trainer.hyperparameters" in missing and "can't be read: No such file" in missing
+    best.write_text('{"values": {"trainer.dropuot": 0.1}}')
+    assert "trainer.dropuot: there is no such key" in complaint(None, f"trainer.hyperparameters={best}")
+    best.write_text("no json")
+    assert "no hyperparameters of a search of this pipeline" in complaint(None, f"trainer.hyperparameters={best}")

@@ -321,3 +321,30 @@ def test_every_step_that_uses_beam_is_told_where_it_runs():
     tasks = next(iter(yaml.safe_load_all(text)))["root"]["dag"]["tasks"]
     settings = json.loads(tasks["RunStart"]["inputs"]["parameters"]["settings"]["runtimeValue"]["constant"])
     assert settings["beam_args"] == told
+
+
+SEARCH = "tuner.space={trainer.dropout: [0.2, 0.4]}"
+
+
+def test_a_search_is_a_step_between_the_data_gate_and_the_trainer():
+    parsed, _ = cluster.parse(compiled(SEARCH))
+    tasks = parsed.root.dag.tasks
+
+    assert "DataGate" in tasks["Tuner"].dependent_tasks and "Tuner" in tasks["Trainer"].dependent_tasks
+    artifacts = tasks["Trainer"].inputs.artifacts
+    assert {
+        name: artifacts[name].task_output_artifact.output_artifact_key for name in ("hyperparameters", "tuner_results")
+    } == {
+        "hyperparameters": "best_hyperparameters",
+        "tuner_results": "tuner_results",
+    }
+    parameters = tasks["Tuner"].inputs.parameters
+    assert {parameters[name].component_input_parameter for name in ("epochs", "learning_rate")} == {"epochs", "learning_rate"}
+    assert json.loads(parameters["tuner"].runtime_value.constant.string_value)["space"] == {"trainer.dropout": [0.2, 0.4]}
+
+
+def test_without_a_search_nothing_in_the_specification_knows_of_one(documents):
+    written = yaml.safe_dump(documents)
+
+    assert "Tuner" not in documents[0]["root"]["dag"]["tasks"]
+    assert "tuner" not in written and "hyperparameters" not in written
