@@ -1,6 +1,7 @@
 """`make bench`: runs the measurements that are named, or all of them.
 
 make bench ARGS='ingestion --data faces'
+make bench ARGS='recipe --data faces --config configs/faces.yaml --minutes 20'
 """
 
 import importlib
@@ -9,20 +10,37 @@ import tempfile
 
 import click
 
+from benchmarks.options import Options
+
 MEASUREMENTS = ("ingestion", "workers", "memory", "feeding", "rerun", "serving")
 WHEN_NAMED = ("flink", "gate_power")
+TRAININGS = ("recipe", "ablation")
 
 
 @click.command()
-@click.argument("names", nargs=-1, type=click.Choice(MEASUREMENTS + WHEN_NAMED))
+@click.argument("names", nargs=-1, type=click.Choice(MEASUREMENTS + WHEN_NAMED + TRAININGS))
 @click.option("--data", metavar="DIR", help="Faces in the input form; the drawn demo set unless given.")
 @click.option("--repeats", default=3, show_default=True, help="How often each side of a comparison runs.")
-def main(names, data, repeats):
+@click.option("--config", metavar="FILE", help="The recipe that recipe and ablation train; the defaults unless given.")
+@click.option("--set", "overrides", metavar="KEY=VALUE", multiple=True, help="Override a value of it.")
+@click.option(
+    "--faces",
+    metavar="N",
+    type=click.IntRange(min=30),
+    help="So many of the faces, for recipe and ablation; all unless given.",
+)
+@click.option("--minutes", default=20.0, show_default=True, help="Of each training of recipe and ablation.")
+@click.option("--seeds", default=1, show_default=True, help="With how many seeds ablation trains each variant.")
+@click.option("--out", metavar="FILE", help="Where ablation writes its table, as Markdown.")
+def main(names, data, repeats, config, overrides, faces, minutes, seeds, out):
     """Measure ingestion, with two workers too, its memory, feeding from the feature cache, a rerun with
     nothing changed, and asking a model about files and over HTTP.
 
     Two are measured when they are named: `flink`, which needs the cluster that `make flink-up` starts, and `gate_power`, which
     draws how often the comparison with the champion refuses a candidate.
+
+    So are two that train networks on faces (--data): `recipe` sets our recipe against the one that students are taught, and
+    `ablation` leaves its ingredients out, one after the other.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with tempfile.TemporaryDirectory() as scratch:
@@ -35,7 +53,8 @@ def main(names, data, repeats):
             directory = os.path.join(scratch, name)
             os.makedirs(directory)
             click.echo(f"\n{name}")
-            for line in importlib.import_module(f"benchmarks.{name}").measure(os.path.abspath(data), directory, repeats):
+            told = Options(faces, minutes, config, overrides, repeats, seeds, out) if name in TRAININGS else repeats
+            for line in importlib.import_module(f"benchmarks.{name}").measure(os.path.abspath(data), directory, told):
                 click.echo(f"  {line}")
 
 
