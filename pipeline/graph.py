@@ -1,12 +1,10 @@
 """The graph of the pipeline, for every runner: a data part, a search if one is wanted, a model part; one component a paragraph."""
 
-import os
 from typing import NamedTuple
 
 from tfx.components.example_validator.component import ExampleValidator
 from tfx.components.statistics_gen.component import StatisticsGen
 from tfx.dsl.components.base import base_node
-from tfx.orchestration import metadata, pipeline
 
 from age import code_digest
 from components.age_evaluator.component import AgeEvaluator
@@ -24,8 +22,6 @@ from pipeline.configuration import Configuration, splits_in_order
 from pipeline.graph_inputs import GraphInputs
 from schemas import age_schema
 from schemas.verdict import EXPLORE
-
-PIPELINE_NAME = "age"
 
 
 class DataPart(NamedTuple):
@@ -50,9 +46,7 @@ def components(configuration: Configuration, inputs: GraphInputs, search_alone: 
     if inputs.kind == EXPLORE:
         return [*data, data_report(configuration, inputs, data)]
     tuner = [search(configuration, inputs, data)] if configuration.tuner else []
-    if search_alone:
-        return [*data, *tuner]
-    return [*data, *tuner, *model_part(configuration, inputs, data, *tuner)]
+    return [*data, *tuner, *([] if search_alone else model_part(configuration, inputs, data, *tuner))]
 
 
 def data_part(configuration: Configuration, inputs: GraphInputs) -> DataPart:
@@ -72,9 +66,7 @@ def data_part(configuration: Configuration, inputs: GraphInputs) -> DataPart:
         schema_text=inputs.schema_text,
         code=code_digest.of("components.age_schema_gen.component"),
     )
-
     statistics_gen = StatisticsGen(examples=example_gen.outputs["examples"], schema=schema_gen.outputs["schema"])
-
     example_validator = ExampleValidator(statistics=statistics_gen.outputs["statistics"], schema=schema_gen.outputs["schema"])
 
     gate = DataGate(
@@ -106,8 +98,7 @@ def data_report(configuration: Configuration, inputs: GraphInputs, data: DataPar
 
 def search(configuration: Configuration, inputs: GraphInputs, data: DataPart) -> base_node.BaseNode:
     """Returns the component that searches for hyperparameters."""
-    # KerasTuner loads with it.
-    from components.tuner.component import Tuner
+    from components.tuner.component import Tuner  # KerasTuner loads with it
 
     tuner = Tuner(
         examples=data.example_gen.outputs["examples"],
@@ -129,7 +120,6 @@ def model_part(
     """Returns the components from the training to the report, in the order in which they run."""
     parameters, reports = inputs.parameters, configuration.reports_dir
     examples, rejects = data.example_gen.outputs["examples"], data.example_gen.outputs["rejects"]
-
     trainer = Trainer(
         examples=examples,
         settings=configuration.trainer,
@@ -146,10 +136,9 @@ def model_part(
     trainer.add_upstream_node(data.gate)
 
     champion = Champion(model=trainer.outputs["model"], serving_dir=parameters.serving_dir)
-    champion_version = champion.outputs["version"].future()[0].value
-    champion_digest = champion.outputs["digest"].future()[0].value
-    best_version = champion.outputs["best_version"].future()[0].value
-    best_digest = champion.outputs["best_digest"].future()[0].value
+    champion_version, champion_digest, best_version, best_digest = (
+        champion.outputs[name].future()[0].value for name in ("version", "digest", "best_version", "best_digest")
+    )
 
     evaluator = AgeEvaluator(
         examples=examples,
@@ -208,15 +197,3 @@ def model_part(
     )
 
     return [trainer, champion, evaluator, canary, verdict, pusher, report]
-
-
-def build(configuration: Configuration, inputs: GraphInputs, search_alone: bool = False) -> pipeline.Pipeline:
-    """Returns the pipeline for a run on one machine, or for what comes before and with a search."""
-    return pipeline.Pipeline(
-        pipeline_name=PIPELINE_NAME,
-        pipeline_root=os.path.join(configuration.workdir, "pipeline_root"),
-        components=components(configuration, inputs, search_alone),
-        metadata_connection_config=metadata.sqlite_metadata_connection_config(configuration.metadata_path),
-        beam_pipeline_args=configuration.beam_args(),
-        enable_cache=True,
-    )

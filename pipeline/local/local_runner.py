@@ -265,15 +265,14 @@ def _run_graph(
         from tfx.dsl.compiler import compiler, constants
         from tfx.orchestration.portable import runtime_parameter_utils
 
-        from pipeline import graph
         from pipeline.beam import loopback
-        from pipeline.local import metadata_store, step_launcher
+        from pipeline.local import local_pipeline, metadata_store, step_launcher
 
         stages.ended()
         absl_logging.set_verbosity(absl_logging.INFO)
         loopback.listen_there_only(configuration.beam_args())
         metadata_store.check(configuration.metadata_path)
-        compiled = compiler.Compiler().compile(graph.build(configuration, inputs, search_alone))
+        compiled = compiler.Compiler().compile(local_pipeline.build(configuration, inputs, search_alone))
         # The metadata store then knows the run by the name that its report has.
         runtime_parameter_utils.substitute_runtime_parameter(
             compiled, {constants.PIPELINE_RUN_ID_PARAMETER_NAME: inputs.run_id}
