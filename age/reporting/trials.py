@@ -34,8 +34,8 @@ def in_order(search: Search) -> list[Trial]:
 
 
 def keys(search: Search) -> list[str]:
-    """Returns the keys that were searched."""
-    return list(dict.fromkeys(key for trial in search.trials for key in trial.values))
+    """Returns the keys that were searched, sorted: each trial may have them in an order of its own."""
+    return sorted({key for trial in search.trials for key in trial.values})
 
 
 def shown(value: Any) -> str:

@@ -63,10 +63,10 @@ def test_the_terminal_shows_the_trials_and_how_to_train_with_the_best(searched, 
         "mae",
         "epochs",
         "seconds",
-        "learning",
-        "rate",
         "dense",
         "units",
+        "learning",
+        "rate",
     ]
     assert first.split()[:2] == [str(search.best + 1), "finished"]
 
