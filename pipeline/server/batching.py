@@ -13,6 +13,9 @@ from pipeline.server.metrics import Metrics
 # While one batch is in the network another one is decoded.
 _CALLS = 2
 
+# A network takes sixteen photographs for an eighth less time each than eight, so a tenth of a call is well spent on a fuller one.
+_LONGEST_WAIT = 0.1
+
 
 @dataclasses.dataclass(frozen=True)
 class Photograph:
@@ -34,10 +37,11 @@ class Batcher:
     """Gathers photographs and asks models about batches of them. One of them lives as long as the server does.
 
     A photograph waits for others only where others are about: where the batch before had several. So whoever asks alone is
-    answered at once, and under load batches fill by themselves while the model is busy.
+    answered at once. Clients that were answered together ask again together, one shortly after the other: a batch goes on waiting
+    while they arrive, for a tenth of the time that the call before took.
 
     Args:
-        wait: seconds that it may wait.
+        wait: seconds within which the next photograph must arrive for a batch to go on waiting.
         metrics: that are kept.
     """
 
@@ -48,6 +52,7 @@ class Batcher:
         self._executor = futures.ThreadPoolExecutor(_CALLS, thread_name_prefix="model")
         self._callers: set[asyncio.Task[None]] = set()
         self._others_are_about = False
+        self._last_call = 0.0  # seconds
 
     async def answer(self, predictor: Predictor, photographs: list[Photograph]) -> list[Prediction]:
         """Returns what a model says of photographs, in their order.
@@ -85,13 +90,20 @@ class Batcher:
 
     async def _call_until_nobody_waits(self) -> None:
         while self._queue:
-            if self._others_are_about and len(self._queue) < BATCH:
-                await asyncio.sleep(self._wait)
+            if self._others_are_about:
+                await self._wait_while_others_arrive()
                 if not self._queue:
                     return
             batch = self._next_batch()
             self._see_that_somebody_calls()
             await self._call(batch)
+
+    async def _wait_while_others_arrive(self) -> None:
+        until = time.perf_counter() + _LONGEST_WAIT * self._last_call
+        seen = 0
+        while seen < len(self._queue) < BATCH and time.perf_counter() < until:
+            seen = len(self._queue)
+            await asyncio.sleep(self._wait)
 
     def _next_batch(self) -> list[_Waiting]:
         """Takes what one call may have: one model's, of bounded number and pixels."""
@@ -128,5 +140,6 @@ class Batcher:
         answers = await asyncio.get_running_loop().run_in_executor(self._executor, batch[0].predictor.answer, encoded)
         if len(answers) != len(batch):
             raise RuntimeError(f"The model gave {len(answers)} answers about {len(batch)} photographs.")
-        self._metrics.model_seconds.observe(time.perf_counter() - began)
+        self._last_call = time.perf_counter() - began
+        self._metrics.model_seconds.observe(self._last_call)
         return answers

@@ -22,7 +22,7 @@ class ServeSettings(pydantic.BaseModel):
         max_photographs: photographs in a request; more get 413.
         max_requests: requests that are read or answered at once; more get 429.
         max_waiting: bytes of all those requests together; more get 429.
-        batch_wait: seconds that a photograph waits for others, where others are about, to be answered in one batch.
+        batch_wait: seconds within which the next photograph must arrive for a batch to go on waiting, where others are about.
         request_seconds: seconds within which headers, and then the body, must have arrived; 408 for a slower body.
         drain_seconds: seconds for which it goes on answering after SIGTERM, while it says that it is not ready.
         look_seconds: seconds between two looks at the serving directory.

@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+import time
 
 import pytest
 
@@ -62,6 +63,29 @@ def test_each_is_answered_in_its_order_by_batches_of_bounded_size(predictor):
     for number, ages in zip(range(1, 20), answers):
         assert ages == pytest.approx([age_of((7 * number + place) % 256) for place in range(number)], abs=YEARS)
     assert max(called.sizes) == BATCH and len(called.sizes) < 19
+
+
+def test_those_who_were_answered_together_and_ask_again_one_after_the_other_are_answered_together(predictor):
+    class Slow(Called):
+        def answer(self, encoded):
+            time.sleep(0.5)
+            return super().answer(encoded)
+
+    async def ask() -> None:
+        batcher = Batcher(0.02, Metrics())
+
+        async def twice(number: int) -> None:
+            await batcher.answer(called, [photograph(number)])
+            await asyncio.sleep(0.004 * number)
+            await batcher.answer(called, [photograph(number)])
+
+        await asyncio.wait_for(asyncio.gather(*(twice(number) for number in range(8))), 30)
+        batcher.close()
+
+    called = Slow(predictor)
+    asyncio.run(ask())
+
+    assert called.sizes[-1] >= 6
 
 
 def test_large_photographs_are_not_decoded_together(predictor):
