@@ -173,6 +173,30 @@ class Intervals(Part):
     slices: list[SliceCoverage] = Field([], description="By attribute value and decade of age.")
 
 
+class CorruptedMetrics(Part):
+    """What was measured on test photographs that were made worse in one way."""
+
+    name: str = Field(description="Such as `blurred_strong` or `left_covered`.")
+    description: str = Field(description="What was done to the photographs, in words.")
+    mae: Measured = Field(description="Mean absolute error, years.")
+    mae_interval: Interval | None = Field(None, description="Its confidence interval.")
+    bias: Measured = Field(description="Mean of predicted minus real age, years.")
+    increase: Measured = Field(description="MAE minus that of the same photographs as they are, years.")
+    increase_interval: Interval | None = Field(None, description="Its confidence interval, photograph by photograph.")
+    ceiling: float | None = Field(
+        None, description="Largest MAE that is allowed (evaluator.robustness_ceilings); null for none."
+    )
+
+
+class Robustness(Part):
+    """How far a model is off on photographs that are worse than those of the test split."""
+
+    unchanged: Metrics = Field(
+        description="Of the photographs as they are: some or all of the test split (evaluator.robustness_examples)."
+    )
+    corrupted: list[CorruptedMetrics] = Field(description="Of the same photographs, made worse in every way.")
+
+
 class Champion(Part):
     """A model of the serving directory that the candidate was compared with."""
 
@@ -242,6 +266,9 @@ class Thresholds(Part):
     min_coverage: float | None = Field(
         None,
         description="Least share of real ages that the model's intervals must hold, 0 to 1; null where none is asked for.",
+    )
+    robustness_ceilings: dict[str, float] = Field(
+        {}, description="Largest MAE, years, on photographs made worse, such as `blurred_strong`."
     )
 
 
@@ -499,6 +526,9 @@ class Verdict(Part):
         None, description="What always giving one answer comes to on the test split; null when there is no model."
     )
     intervals: Intervals | None = Field(None, description="Null where the model answers with no intervals.")
+    robustness: Robustness | None = Field(
+        None, description="Null where it was not measured (evaluator.robustness); absent in verdicts of earlier versions."
+    )
     champion: Champion | None = Field(None, description="The model being served; null when nothing was.")
     best_version: Champion | None = Field(
         None,

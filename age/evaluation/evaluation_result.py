@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from tensorflow_model_analysis.proto import metrics_for_slice_pb2, validation_result_pb2
 
 from age import storage
-from age.evaluation import comparison_file, interval_coverage, judged_slices_file, metric_names
+from age.evaluation import comparison_file, interval_coverage, judged_slices_file, metric_names, robustness
 from schemas import features
-from schemas.verdict import Champion, Difference, Intervals, Metrics, Slice
+from schemas.verdict import Champion, Difference, Intervals, Metrics, Robustness, Slice
 
 _NAMES = {
     metric_names.MEAN_ABSOLUTE_ERROR: "mae",
@@ -37,6 +37,7 @@ class EvaluationResult:
             tell.
         best_version: the other version that the candidate was compared with, or None.
         intervals: how far the candidate's intervals can be trusted; None where it answers with none.
+        robustness: how far it is off on photographs made worse; None where that was not measured.
         slices: of the candidate; what the evidence says of each, once that was judged.
         validation_ok: whether every threshold was met.
         reasons: a sentence for each one that was not.
@@ -51,6 +52,7 @@ class EvaluationResult:
     learnt_from: int | None = None
     best_version: Champion | None = None
     intervals: Intervals | None = None
+    robustness: Robustness | None = None
 
     def by_name(self) -> dict[str, float]:
         """Returns what is shown beside a run, under names such as `mae` and `mae gender=female`; numbers alone."""
@@ -136,9 +138,11 @@ def read(evaluation_dir: str) -> EvaluationResult:
     compared = comparison_file.read(evaluation_dir)
     judged = judged_slices_file.read(evaluation_dir)
     intervals = interval_coverage.read(evaluation_dir)
+    made_worse = robustness.read(evaluation_dir)
     own_reasons = [
         *(judged.reasons if judged else []),
         *intervals.reasons,
+        *made_worse.reasons,
         *(compared.reasons if compared else []),
     ]
     (record,) = _records(evaluation_dir, "validations")
@@ -178,4 +182,5 @@ def read(evaluation_dir: str) -> EvaluationResult:
         learnt_from=compared.learnt_from if compared else None,
         best_version=compared.best_version if compared else None,
         intervals=intervals.intervals,
+        robustness=made_worse.robustness,
     )

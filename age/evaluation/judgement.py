@@ -16,6 +16,7 @@ from age.evaluation import (
     paired_comparison,
     prediction_errors,
     predictions_file,
+    robustness,
 )
 from age.evaluation.evaluation_result import EvaluationResult
 from age.evaluation.settings import EvaluatorSettings
@@ -61,7 +62,8 @@ def judge(
     """Judges a candidate, and writes what was found and why beside the evaluation.
 
     Args:
-        evaluation: directory of the evaluation, with what all of them predicted.
+        evaluation: directory of the evaluation, with what all of them predicted, and how robust the candidate is, where that was
+            measured.
         attributes: the attribute columns of the data, in their order.
         sliced_by: those that are sliced by.
         settings: thresholds.
@@ -76,7 +78,8 @@ def judge(
     slices = evidence.judged(measured.slices, prediction_errors.SliceErrors(predictions), settings)
     refusals = evidence.refusals(slices, settings)
     judged_slices_file.write(evaluation, slices, refusals)
-    return Judgement(refused=bool(refusals or too_few_held or worse), measured=measured)
+    too_frail = robustness.read(evaluation).reasons
+    return Judgement(refused=bool(refusals or too_few_held or worse or too_frail), measured=measured)
 
 
 def _compare(

@@ -24,6 +24,9 @@ class EvaluatorSettings(pydantic.BaseModel):
             with the whole 95 % interval. null refuses nothing.
         slice_ceilings: largest MAE in years for slices such as `gender=female` or `age_decade=20-29`, in place of
             `max_slice_mae`; a named slice that the test split does not have counts as failed.
+        robustness: whether the model is asked about test photographs made worse too: blurred, dark, turned, half covered.
+        robustness_examples: on how many of them at most; for each the model is asked 17 times.
+        robustness_ceilings: largest MAE in years on photographs made worse, such as `blurred_strong` or `left_covered`.
     """
 
     model_config = pydantic.ConfigDict(extra="forbid")
@@ -37,6 +40,9 @@ class EvaluatorSettings(pydantic.BaseModel):
     min_slice_examples: int = pydantic.Field(30, ge=1)
     max_slice_mae: float | None = pydantic.Field(1.5, gt=0)
     slice_ceilings: dict[str, pydantic.PositiveFloat] = {}
+    robustness: bool = True
+    robustness_examples: int = pydantic.Field(300, ge=1)
+    robustness_ceilings: dict[str, pydantic.PositiveFloat] = {}
 
     @pydantic.field_validator("slice_ceilings")
     @classmethod
@@ -45,6 +51,26 @@ class EvaluatorSettings(pydantic.BaseModel):
             if not _SLICE.fullmatch(name):
                 raise ValueError(f"{name!r} names no slice; expected 'column=value', such as 'gender=female'")
         return ceilings
+
+    @pydantic.field_validator("robustness_ceilings")
+    @classmethod
+    def _named_corruptions(cls, ceilings: dict[str, float]) -> dict[str, float]:
+        if ceilings:
+            from age.evaluation import corruptions
+
+            known = [way.name for way in corruptions.CORRUPTIONS]
+            for name in ceilings:
+                if name not in known:
+                    raise ValueError(f"{name!r} is nothing that is done to photographs; expected one of {', '.join(known)}")
+        return ceilings
+
+    @pydantic.model_validator(mode="after")
+    def _measured_where_judged(self) -> "EvaluatorSettings":
+        if self.robustness_ceilings and not self.robustness:
+            raise ValueError(
+                "robustness_ceilings needs robustness, which is false: nothing would be measured to hold against them"
+            )
+        return self
 
     def ceiling(self, feature: str, value: str) -> float | None:
         """Returns the largest MAE, years, that a slice may have; None for none."""

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from age.reporting import error_curves, svg
 from age.untrusted_text import harmless
 from schemas import features
-from schemas.verdict import ConstantBaseline, Histogram, Interval, Metrics, Slice
+from schemas.verdict import ConstantBaseline, Histogram, Interval, Metrics, Robustness, Slice
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -142,6 +142,36 @@ def mae_by_slice(slices: list[Slice], mae: float, largest: float, name: str, who
         axes.set_xlim(0, largest)
         _rows_below_each_other(axes, [harmless(entry.value or "(blank)", _LABEL_CHARACTERS) for entry in slices])
         axes.set_title(f"│ {whole}: {mae:.2f}", color=svg.MUTED)
+        axes.set_xlabel("mean absolute error, years")
+    return chart.svg
+
+
+def mae_on_photographs_made_worse(robustness: Robustness) -> str:
+    """Draws the MAE on photographs made worse in every way with its interval, against that of the same ones as they are.
+
+    A ceiling is a tick on the row that it holds for.
+
+    Args:
+        robustness: of the verdict.
+    """
+    rows = robustness.corrupted
+    height = _ABOVE + _ROW_HEIGHT * len(rows) + _BELOW
+    with svg.drawing("robustness", "MAE on photographs made worse; the table has the numbers", height, layout=None) as chart:
+        axes = chart.figure.subplots()
+        chart.figure.subplots_adjust(_SLICES_LEFT, _BELOW / height, 0.97, 1 - _ABOVE / height)
+        unchanged = robustness.unchanged.mae
+        if unchanged is not None:
+            axes.axvline(unchanged, color=svg.MUTED, linewidth=1.2)
+            axes.set_title(f"│ as they are: {unchanged:.2f}", color=svg.MUTED)
+        for place, entry in enumerate(rows):
+            if entry.mae is not None:
+                _mae_with_interval(axes, place, entry.mae, entry.mae_interval, small=False)
+            if entry.ceiling is not None:
+                axes.plot([entry.ceiling] * 2, [place - 0.35, place + 0.35], color=svg.SECOND, linewidth=1.5)
+        ends = [unchanged, *(entry.mae for entry in rows), *(entry.ceiling for entry in rows)]
+        ends += [entry.mae_interval.high for entry in rows if entry.mae_interval]
+        axes.set_xlim(0, 1.05 * max([end for end in ends if end is not None], default=1))
+        _rows_below_each_other(axes, [entry.name.replace("_", " ") for entry in rows])
         axes.set_xlabel("mean absolute error, years")
     return chart.svg
 

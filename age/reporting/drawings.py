@@ -132,6 +132,8 @@ def _charts(verdict: Verdict, predicted: ShownPredictions | None) -> tuple[dict[
         for place, (feature, slices) in enumerate(slices_by_feature(verdict.slices).items()):
             if place <= _MAX_CHARTED_ATTRIBUTES:
                 of_slices[feature] = charts.mae_by_slice(slices, metrics.mae, largest, f"slices{place}", whole(verdict))
+    if verdict.robustness:
+        drawn["robustness"] = charts.mae_on_photographs_made_worse(verdict.robustness)
     if predicted and len(predicted.real_age):
         drawn["scatter"] = charts.predicted_against_real(predicted.real_age, predicted.predicted_age)
         histogram = error_curves.error_histogram(predicted.errors)

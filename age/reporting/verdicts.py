@@ -51,6 +51,7 @@ def _verdict(run: RunDescription, **found: Any) -> Verdict:
             "metrics": None,
             "constant_baseline": None,
             "intervals": None,
+            "robustness": None,
             "champion": None,
             "best_version": None,
             "canary": None,
@@ -137,6 +138,7 @@ def _measured(
     return {
         "metrics": metrics,
         "intervals": intervals,
+        "robustness": result.robustness,
         "slices": slices,
         "groups": evidence.groups(slices),
         "weakest_slices": prediction_errors.weakest_slices(slices, metrics.mae),

@@ -19,6 +19,7 @@ class AgeEvaluatorSpec(component_spec.ComponentSpec):
         "min_examples": component_spec.ExecutionParameter(type=int),
         "max_regression": component_spec.ExecutionParameter(type=float),
         "slicing": component_spec.ExecutionParameter(type=str),
+        "robustness": component_spec.ExecutionParameter(type=str),
         "serving_dir": component_spec.ExecutionParameter(type=str),
         "champion_version": component_spec.ExecutionParameter(type=int),
         "champion_digest": component_spec.ExecutionParameter(type=str),
@@ -60,7 +61,8 @@ class AgeEvaluator(base_beam_component.BaseBeamComponent):
 
     Outputs:
         evaluation: `ModelEvaluation`, TFMA's metrics by slice and validation result; beside them what each photograph was
-            taken for, how the champion compares, what the evidence says of each slice, and a few of the photographs.
+            taken for, how the champion compares, what the evidence says of each slice, how far the model is off on photographs made
+            worse, and a few of the photographs.
         blessing: `ModelBlessing`.
         metrics: `Metrics`, the same metrics as properties: `mae`, `bias`, `within_5_years`, and those of the slices under
             names such as `mae gender=female`.
@@ -70,7 +72,7 @@ class AgeEvaluator(base_beam_component.BaseBeamComponent):
         statistics: what StatisticsGen computed; says how many values an attribute has.
         schema: what AgeSchemaGen published.
         model: the candidate.
-        settings: thresholds and slices.
+        settings: thresholds, slices, and whether photographs are made worse.
         serving_dir: directory with the numbered versions.
         champion_version: the version that the candidate is compared with; 0 for none.
         champion_digest: digest of its content; empty likewise.
@@ -121,6 +123,7 @@ class AgeEvaluator(base_beam_component.BaseBeamComponent):
                         "slice_ceilings",
                     }
                 ),
+                robustness=settings.model_dump_json(include={"robustness", "robustness_examples", "robustness_ceilings"}),
                 evaluation=channel.Channel(type=standard_artifacts.ModelEvaluation),
                 blessing=channel.Channel(type=standard_artifacts.ModelBlessing),
                 metrics=channel.Channel(type=Metrics),

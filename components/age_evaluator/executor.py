@@ -20,6 +20,7 @@ from age.evaluation import (
     measured_photographs,
     predictions_file,
     predictions_writer,
+    robustness,
 )
 from age.evaluation.full_precision import full_precision
 from age.evaluation.judgement import BEST, CHAMPION
@@ -89,7 +90,7 @@ class Executor(tfx_evaluator.Executor):
         """
         settings = run_parameters.with_parameters(
             EvaluatorSettings,
-            json.loads(exec_properties["slicing"]),
+            {**json.loads(exec_properties["slicing"]), **json.loads(exec_properties["robustness"])},
             **{name: exec_properties[name] for name in ("max_mae", "min_examples", "max_regression")},
         )
         examples = artifact_utils.get_single_instance(input_dict["examples"])
@@ -133,6 +134,9 @@ class Executor(tfx_evaluator.Executor):
             )
         beam_leftovers.remove(evaluation)
         measured_photographs.keep(examples.uri, evaluation, canary.PHOTOGRAPHS)
+        with full_precision():
+            measured = robustness.measure(candidate, examples.uri, evaluation, settings)
+        robustness.write(evaluation, measured, robustness.refusals(measured, settings))
         judged = judgement.judge(evaluation, attributes, evaluation_config.attributes_sliced_by(config), settings, rivals)
         blessing = artifact_utils.get_single_instance(output_dict["blessing"])
         if judged.refused:

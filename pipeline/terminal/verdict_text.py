@@ -6,7 +6,18 @@ from age import storage
 from age.reporting import for_whom
 from age.serving import model_digest
 from age.untrusted_text import harmless
-from schemas.verdict import AWAITING_APPROVAL, EVALUATE, EXPLORE, PENDING, Canary, Difference, Intervals, Metrics, Verdict
+from schemas.verdict import (
+    AWAITING_APPROVAL,
+    EVALUATE,
+    EXPLORE,
+    PENDING,
+    Canary,
+    Difference,
+    Intervals,
+    Metrics,
+    Robustness,
+    Verdict,
+)
 
 
 def years(value: float | None) -> str:
@@ -76,6 +87,18 @@ def _intervals_text(intervals: Intervals) -> str:
     return f"hold {held} of the real ages{made_for}; mean width {years(whole.mean_width)} years"
 
 
+def _robustness_text(robustness: Robustness) -> str:
+    """Names the way of making photographs worse under which the error grows most."""
+    answered = [(entry.mae, entry) for entry in robustness.corrupted if entry.mae is not None]
+    if len(answered) < len(robustness.corrupted) or not answered:
+        return "the model could not answer for every photograph that was made worse"
+    mae, worst = max(answered, key=lambda one: one[0])
+    return (
+        f"MAE at most {mae:.2f} years on photographs made worse ({worst.description}); as they are, {years(robustness.unchanged.mae)} "
+        f"on the same {robustness.unchanged.example_count}"
+    )
+
+
 def _metric_rows(verdict: Verdict) -> list[tuple[str, str]]:
     metrics, champion, allowed = verdict.metrics, verdict.champion, verdict.thresholds.max_mae
     if metrics is None:
@@ -92,6 +115,8 @@ def _metric_rows(verdict: Verdict) -> list[tuple[str, str]]:
     rows.append(("bias", f"{years(metrics.bias)} years; {100 * (metrics.within_5_years or 0):.0f} % within 5 years"))
     if verdict.intervals:
         rows.append(("intervals", _intervals_text(verdict.intervals)))
+    if verdict.robustness:
+        rows.append(("worse", _robustness_text(verdict.robustness)))
     if verdict.constant_baseline:
         constant = verdict.constant_baseline
         rows.append(("baseline", f"{constant.answer} age: MAE {years(constant.mae)} years, had it always answered with that"))

@@ -31,6 +31,25 @@ def test_a_slice_clearly_above_the_ceiling_of_all_slices_refuses_a_model_that_is
     assert any(group["evidence"] == "bad" for group in run.verdict["groups"])
 
 
+def test_a_model_above_the_ceiling_for_photographs_made_worse_is_refused(workdir, shades):
+    run = run_pipeline(
+        shades,
+        workdir,
+        "evaluator.robustness=true",
+        "evaluator.robustness_examples=20",
+        "evaluator.robustness_ceilings={darkened_strong: 0.1, left_covered: 100}",
+    )
+
+    assert "Trainer" in run.from_cache() and "AgeEvaluator" in run.executed() and not run.verdict["blessed"]
+    (reason,) = run.verdict["reasons"]
+    assert reason.startswith("The MAE on 20 test photographs, darker by 0.4") and "darkened_strong" in reason
+    found = {entry["name"]: entry for entry in run.verdict["robustness"]["corrupted"]}
+    assert found["darkened_strong"]["mae"] > 0.1 == found["darkened_strong"]["ceiling"]
+    assert run.verdict["robustness"]["unchanged"]["example_count"] == 20
+    page = (workdir / "reports" / run.verdict["run_id"] / "report.html").read_text(encoding="utf-8")
+    assert 'id="robustness"' in page
+
+
 def test_a_group_with_photographs_enough_is_served_and_named(workdir, shades):
     run = run_pipeline(shades, workdir, "evaluator.min_slice_examples=10")
 

@@ -118,6 +118,14 @@ def test_wrong_type_is_said_with_key_and_value(file, text, said):
         ("serving: {dir: ''}", "serving.dir is ''; string should have at least 1 character."),
         ("data: {splits: {train: 1}}", "data.splits.train is 1; input should be less than 1."),
         ("evaluator: {slice_ceilings: {gender: 9}}", "'gender' names no slice; expected 'column=value', such as"),
+        (
+            "evaluator: {robustness_ceilings: {foggy: 9}}",
+            "'foggy' is nothing that is done to photographs; expected one of blurred_m",
+        ),
+        (
+            "evaluator: {robustness: false, robustness_ceilings: {top_covered: 9}}",
+            "robustness_ceilings needs robustness, which is",
+        ),
         ("evaluator: {slice_ceilings: {gender=female: 0}}", "slice_ceilings.gender=female is 0; input should be greater"),
     ],
 )

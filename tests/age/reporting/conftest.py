@@ -356,3 +356,27 @@ def ensemble(generated) -> dict[str, Any]:
         {**alone, "differs": {"seed": 1, "freeze_through": "conv_pw_6_relu"}, "validation_mae": 8.0},
     ]
     return verdict
+
+
+@pytest.fixture
+def made_worse(generated) -> dict[str, Any]:
+    """A verdict on a model that was asked about photographs made worse too."""
+    verdict = generated.with_changes()
+    away = {"low": 1.5, "high": 3.25, "confidence": 0.95}
+    one = {
+        "mae": 7.25,
+        "mae_interval": interval(7.25),
+        "bias": -2.0,
+        "increase": 2.5,
+        "increase_interval": away,
+        "ceiling": 7.0,
+    }
+    verdict["thresholds"]["robustness_ceilings"] = {"left_covered": 7.0}
+    verdict["robustness"] = {
+        "unchanged": {**measured(generated.splits["test"]), "mae": 4.75, "mae_interval": interval(4.75)},
+        "corrupted": [
+            {**one, "name": "blurred_mild", "description": "blurred a little", "mae": 5.0, "increase": 0.25, "ceiling": None},
+            {**one, "name": "left_covered", "description": "left half covered"},
+        ],
+    }
+    return verdict

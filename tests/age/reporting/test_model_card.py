@@ -144,6 +144,15 @@ def test_card_is_linked_from_the_page(generated, tmp_path):
     assert (tmp_path / "report" / "model_card.md").read_text() == pathlib.Path(verdict["paths"]["model_card"]).read_text()
 
 
+def test_card_says_how_far_it_is_off_on_photographs_made_worse(made_worse, generated):
+    text = model_card.render(Verdict.from_content(made_worse))
+
+    assert "| left half covered | 7.25 | +2.50 | +1.50 to +3.25 |\n" in text and "| as they are | 4.75 | | |" in text
+    assert "make-up and expression, were not looked at" in text
+    without = model_card.render(Verdict.from_content(generated.verdict))
+    assert "made worse" not in without and "lighting, pose, make-up and image quality, were not looked at" in without
+
+
 def test_hostile_values_are_letters_in_markdown(generated, tmp_path):
     verdict = pushed(generated, tmp_path)
     value = "<script>|[a](javascript:x)|`b`\n# c\u202e"

@@ -393,6 +393,20 @@ def test_intervals_are_shown_in_the_whole_and_by_slice(generated, written, reade
     assert 'age 80-89</th><td class="number">4</td><td class="number">50.0 %</td>' in text
 
 
+def test_the_error_on_photographs_made_worse_is_drawn_and_listed(made_worse, generated, written, reader):
+    opened = reader.open(written(made_worse))
+
+    rows = [row.inner_text().split("\t") for row in opened.locator("#robustness ~ .charts table").first.locator("tr").all()]
+    assert [row[0] for row in rows] == ["photographs", "as they are", "blurred a little", "left half covered"]
+    assert rows[3][1:] == ["7.25", "6.53 to 7.98", "+2.50", "+1.50 to +3.25", "-2.00", "7.00"] and rows[2][-1] == ""
+    assert rows[1][1] == "4.75"
+    chart = opened.locator("#robustness ~ .charts svg").first
+    assert chart.locator("[id^=robustness-mae_of_row_]").count() == 2
+    texts = chart.locator("text").evaluate_all("all => all.map(one => one.textContent)")
+    assert {"blurred mild", "left covered", "│ as they are: 4.75"} <= set(texts)
+    assert reader.open(written(generated.verdict)).locator("#robustness").count() == 0
+
+
 def test_slices_that_are_all_small_are_not_said_to_be_well(generated, written, reader):
     small = [{**entry, "small": True, "mae_interval": None} for entry in generated.verdict["slices"]]
 
