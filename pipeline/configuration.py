@@ -156,6 +156,15 @@ class Configuration(_Section):
     serve: ServeSettings = ServeSettings()
     kubeflow: KubeflowSettings = KubeflowSettings()
 
+    @pydantic.field_validator("tuner")
+    @classmethod
+    def _of_a_single_stage(cls, tuner, info):
+        if tuner and "trainer" in info.data and info.data["trainer"].stages:
+            raise ValueError(
+                "a search tries trainings of a single stage, and trainer.stages has several; leave out either of them"
+            )
+        return tuner
+
     @property
     def serving_dir(self) -> str:
         return self.serving.dir or os.path.join(self.workdir, "serving", "age")

@@ -461,7 +461,7 @@ class Training(Part):
 
     model_config = pydantic.ConfigDict(
         json_schema_extra=_may_be_absent(
-            ["environment", "resumed_after", "checkpoint_seconds", "time_was_up", "members", "search"]
+            ["environment", "resumed_after", "checkpoint_seconds", "time_was_up", "members", "stage_epochs", "search"]
         )
     )
 
@@ -476,6 +476,9 @@ class Training(Part):
     validation_mae: Measured = Field(
         None,
         description="MAE on the validation split in the best epoch, years; of an ensemble, that of the mean of its members.",
+    )
+    stage_epochs: list[int] = Field(
+        [], description="Number of epochs of each stage, whose measurements stand one after another; empty for a single stage."
     )
     members: list[TrainedMember] = Field([], description="The networks of an ensemble; empty for a single network.")
     training_examples: int | None = Field(None, description="Number of photographs.")

@@ -6,7 +6,7 @@ Uncertainty Estimation using Deep Ensembles).
 """
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import keras
 import numpy as np
@@ -14,7 +14,6 @@ import numpy as np
 from age.model import age_distribution, backbone, objective
 from age.model.network import AgeNetwork
 from age.model.settings import TrainerSettings
-from schemas.verdict import FeatureCache, TrainedMember, Training
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,46 +85,3 @@ def joined(members: Sequence[AgeNetwork], settings: TrainerSettings) -> Ensemble
     trained = keras.Model(images, age_distribution.MeanDistribution(name="mean_distribution")(answers), name="trained")
     answer = age_distribution.ExpectedAge(name="expected_age")
     return Ensemble(trained=trained, whole=keras.Model(images, answer(trained(images)), name="age_network"))
-
-
-def _caches(records: Sequence[Training]) -> FeatureCache | None:
-    """Returns what was kept on disk for all members together; what several members share is counted once, when it was computed."""
-    caches = [record.feature_cache for record in records if record.feature_cache]
-    if not caches:
-        return None
-    computed = [cache for cache in caches if cache.computed] or caches[:1]
-    return FeatureCache(
-        computed=any(cache.computed for cache in caches),
-        views=max(cache.views for cache in caches),
-        bytes=sum(cache.bytes for cache in computed),
-        seconds=sum(cache.seconds for cache in caches),
-    )
-
-
-def _sum(seconds: Iterable[float | None]) -> float | None:
-    known = [each for each in seconds if each is not None]
-    return sum(known) if known else None
-
-
-def record(records: Sequence[Training], settings: TrainerSettings, validation_mae: float) -> Training:
-    """Returns what the training of an ensemble was like.
-
-    Args:
-        records: what the training of each member was like.
-        settings: the `trainer` section.
-        validation_mae: of the mean of the members, years.
-    """
-    members = [
-        TrainedMember(differs=member.model_dump(exclude_none=True), **each.model_dump(include=set(TrainedMember.model_fields)))
-        for member, each in zip(settings.members, records)
-    ]
-    return records[0].model_copy(
-        update={
-            "members": members,
-            "validation_mae": validation_mae,
-            "feature_cache": _caches(records),
-            "fit_seconds": _sum(each.fit_seconds for each in records),
-            "checkpoint_seconds": _sum(each.checkpoint_seconds for each in records),
-            "time_was_up": any(each.time_was_up for each in records),
-        }
-    )

@@ -169,7 +169,7 @@ def train(
             "training_examples": len(training.labels),
             "validation_examples": len(validation.labels),
             "mean_age": float(training.labels.ages.mean()),
-            "frozen_through": net.stem.layers[-1].output.name if net.stem is not None else None,
+            "frozen_through": net.cut,
             "feature_cache": batches.cache,
             "precision": policy,
             "device": "GPU" if tf.config.list_physical_devices("GPU") else "CPU",

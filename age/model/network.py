@@ -23,6 +23,7 @@ class AgeNetwork:
             over years `[n, 121]`.
         trained: stem and tail, images to what the loss sees.
         whole: images to ages `[n, 1]` in years.
+        head: the layers above the backbone.
         backbone: the layers of the backbone, which compute in the precision of the configuration while they are trained.
         cut: name of the last frozen layer; None when nothing is frozen.
         cut_stride: of the positions of that layer's output, the features are every so many in each direction.
@@ -34,6 +35,7 @@ class AgeNetwork:
     tail: keras.Model
     trained: keras.Model
     whole: keras.Model
+    head: tuple[keras.layers.Layer, ...]
     backbone: tuple[keras.layers.Layer, ...]
     cut: str | None
     cut_stride: int
@@ -50,6 +52,24 @@ class AgeNetwork:
                 digest.update(repr(tuple(weight.shape)).encode())
                 digest.update(weight.numpy().tobytes())
         return digest.hexdigest()
+
+    def take_weights(self, other: "AgeNetwork") -> None:
+        """Begins where the training of another network of the same layers ended, whatever either of them has frozen."""
+        for ours, theirs in zip((*self.backbone, *self.head), (*other.backbone, *other.head), strict=True):
+            ours.set_weights(theirs.get_weights())
+
+    def adjust_logits(self, ages: "TrainingAges", strength: float) -> None:
+        """Divides the probability of each year by the share of the training ages there, to a power.
+
+        What a network answers when it is unsure is what was frequent in its training: the rare ages come out too near to the
+        middle. This is the logit adjustment of Menon et al. (2021, Long-Tail Learning via Logit Adjustment), after training.
+
+        Args:
+            ages: those of the training split.
+            strength: the power; 0 changes nothing.
+        """
+        logits = self.head[-1]
+        logits.bias.assign(logits.bias - strength * np.log(ages.shares))
 
     def predict(self, split: example_reading.Split, batch_size: int = 64) -> npt.NDArray[np.float32]:
         """Returns the ages that the network sees in the photographs of a split: float32 `[n]`, years, in the labels' order.
@@ -222,6 +242,7 @@ def build(settings: TrainerSettings, ages: TrainingAges) -> AgeNetwork:
         tail=tail,
         trained=trained,
         whole=keras.Model(images, answer(trained(images)), name="age_network") if answer else trained,
+        head=tuple(head),
         backbone=tuple(network.layers),
         cut=cut_name,
         cut_stride=stride,

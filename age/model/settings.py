@@ -35,6 +35,26 @@ class Augmentation(pydantic.BaseModel):
     erasing: float = pydantic.Field(0.0, ge=0, le=1)
 
 
+class Stage(pydantic.BaseModel):
+    """What a stage of a training does otherwise than the `trainer` section says; null is what the section says.
+
+    Attributes:
+        freeze_through: the last layer that is not trained.
+        epochs: how often every training image is seen at most.
+        learning_rate: at the end of the stage's own warm-up; it then falls to zero along the stage's own cosine.
+        head_rate: learning rate of the head as a multiple.
+        augmentation: how training images are varied, in place of all that the section says of it.
+    """
+
+    model_config = pydantic.ConfigDict(extra="forbid")
+
+    freeze_through: str | None = None
+    epochs: int | None = None
+    learning_rate: float | None = None
+    head_rate: float | None = None
+    augmentation: Augmentation | None = None
+
+
 class Member(pydantic.BaseModel):
     """What a member of an ensemble does otherwise than the `trainer` section says; null is what the section says.
 
@@ -50,6 +70,7 @@ class Member(pydantic.BaseModel):
         head_rate: learning rate of the head as a multiple.
         batch_size: images in a step.
         epochs: how often every training image is seen at most.
+        stages: trainings one after another, each of which goes on from the one before.
     """
 
     model_config = pydantic.ConfigDict(extra="forbid")
@@ -65,6 +86,7 @@ class Member(pydantic.BaseModel):
     head_rate: float | None = None
     batch_size: int | None = None
     epochs: int | None = None
+    stages: list[Stage] | None = None
 
 
 class TrainerSettings(pydantic.BaseModel):
@@ -118,10 +140,16 @@ class TrainerSettings(pydantic.BaseModel):
             convolutions, on GPUs from Volta on. The exported model computes in float32.
         max_minutes: minutes after which training ends with the epoch that is going on, what the features of frozen layers took among
             them; 0 for no limit. The learning rate falls by `epochs`, which the time should be enough for.
+        logit_adjustment: for the losses with a distribution: how far the answer is moved away from the ages that are many: probabilities
+            are divided by the smoothed density of the training ages to this power (Menon et al., 2021). After training, so that the
+            validation error in its history knows nothing of it.
         mirror_averaging: the model answers with the mean for the photograph and its mirror image, which takes twice as long.
         seed: of everything random; two runs on the same CPU agree.
         views_seed: of the varied views that are computed once; null takes `seed`.
         augmentation: how training images are varied.
+        stages: trainings one after another, each of which goes on from the weights of the one before: first of the head and the
+            upper layers, from features that are computed once, then of more, slowly. Each is that of this section but for the keys
+            that it names, such as `[{freeze_through: all, epochs: 3}, {epochs: 5, learning_rate: 1e-4}]`; empty for a single one.
         members: an ensemble: networks that are trained one after another and answer as one model with the mean of what they say.
             Each is the network of this section but for the keys that it names, such as `[{seed: 0}, {seed: 1}]`; empty for a single
             network.
@@ -163,11 +191,13 @@ class TrainerSettings(pydantic.BaseModel):
     early_stopping_patience: int = pydantic.Field(4, ge=1)
     precision: Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"] = "auto"
     max_minutes: float = pydantic.Field(0.0, ge=0)
+    logit_adjustment: float = pydantic.Field(0.0, ge=0, le=1)
     mirror_averaging: bool = False
     seed: int = pydantic.Field(0, ge=0, lt=2**31)
     views_seed: int | None = pydantic.Field(None, ge=0, lt=2**31)
     augmentation: Augmentation = Augmentation()
-    # The last one, because it is held against all others.
+    # The last ones, because they are held against all others.
+    stages: list[Stage] = []
     members: list[Member] = []
 
     @pydantic.field_validator("backbone")
@@ -177,10 +207,17 @@ class TrainerSettings(pydantic.BaseModel):
             raise ValueError(f"expected one of {', '.join(backbone_table.names())}")
         return name
 
+    @pydantic.field_validator("stages")
+    @classmethod
+    def _that_can_be(cls, stages: list[Stage], info: pydantic.ValidationInfo) -> list[Stage]:
+        if set(cls.model_fields) - {"stages", "members"} <= set(info.data):
+            _in_stages(info.data, stages)
+        return stages
+
     @pydantic.field_validator("members")
     @classmethod
     def _that_differ(cls, members: list[Member], info: pydantic.ValidationInfo) -> list[Member]:
-        networks = [] if set(info.data) < set(cls.model_fields) - {"members"} else _networks(info.data, members)
+        networks = _networks(info.data, members) if set(cls.model_fields) - {"members"} <= set(info.data) else []
         for number, network in enumerate(networks):
             if network in networks[:number]:
                 raise ValueError(
@@ -194,8 +231,17 @@ class TrainerSettings(pydantic.BaseModel):
 
         `max_minutes` is shared out evenly.
         """
-        whole = {name: getattr(self, name) for name in type(self).model_fields if name != "members"}
-        return _networks(whole, self.members) or [self]
+        return _networks(self._but("members"), self.members) or [self]
+
+    def in_stages(self) -> list["TrainerSettings"]:
+        """Returns the settings of each stage of a network's training, or these where there is only one.
+
+        `max_minutes` is shared out by the stages' epochs.
+        """
+        return _in_stages(self._but("stages", "members"), self.stages) or [self]
+
+    def _but(self, *left_out: str) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in type(self).model_fields if name not in left_out}
 
 
 def _networks(whole: Mapping[str, Any], members: Sequence[Member]) -> list[TrainerSettings]:
@@ -204,20 +250,33 @@ def _networks(whole: Mapping[str, Any], members: Sequence[Member]) -> list[Train
     Raises:
         ValueError: a member's value is out of range.
     """
-    networks = []
-    for number, member in enumerate(members, start=1):
-        shared = {
-            "views_seed": whole["seed"] if whole["views_seed"] is None else whole["views_seed"],
-            "max_minutes": whole["max_minutes"] / len(members),
-        }
-        try:
-            networks.append(TrainerSettings(**{**whole, **shared, **member.model_dump(exclude_none=True)}))
-        except pydantic.ValidationError as error:
-            first = error.errors()[0]
-            raise ValueError(
-                f"member {number}: {'.'.join(map(str, first['loc']))} is {first['input']!r}; {first['msg'].lower()}"
-            ) from error
-    return networks
+    shared = {
+        "views_seed": whole["seed"] if whole["views_seed"] is None else whole["views_seed"],
+        "max_minutes": whole["max_minutes"] / max(1, len(members)),
+    }
+    return [_changed({**whole, **shared}, member, f"member {number}") for number, member in enumerate(members, start=1)]
+
+
+def _in_stages(whole: Mapping[str, Any], stages: Sequence[Stage]) -> list[TrainerSettings]:
+    """Returns the settings of each stage, made of those of the whole but `stages` and `members`.
+
+    Raises:
+        ValueError: a stage's value is out of range.
+    """
+    whole = {**whole, "stages": [], "members": []}
+    found = [_changed(whole, stage, f"stage {number}") for number, stage in enumerate(stages, start=1)]
+    minutes_for_an_epoch = whole["max_minutes"] / max(1, sum(each.epochs for each in found))
+    return [each.model_copy(update={"max_minutes": minutes_for_an_epoch * each.epochs}) for each in found]
+
+
+def _changed(whole: Mapping[str, Any], part: Member | Stage, named: str) -> TrainerSettings:
+    try:
+        return TrainerSettings(**{**whole, **part.model_dump(exclude_none=True)})
+    except pydantic.ValidationError as error:
+        first = error.errors()[0]
+        raise ValueError(
+            f"{named}: {'.'.join(map(str, first['loc']))} is {first['input']!r}; {first['msg'].lower()}"
+        ) from error
 
 
 class TrainerInputs(pydantic.BaseModel):

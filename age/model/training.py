@@ -24,6 +24,7 @@ from age.model import (
     objective,
     prediction_intervals,
     replicas,
+    training_record,
 )
 from age.model.settings import TrainerInputs, TrainerSettings
 from age.serving import training_images
@@ -69,38 +70,68 @@ def build_network(settings: TrainerSettings, labels: example_reading.Labels) -> 
 
 @dataclasses.dataclass(frozen=True)
 class _Finished:
-    """A network whose training has ended, what that was like, and the checkpoint that is left of it."""
+    """A network whose training has ended, what that was like, and the checkpoints that are left of it."""
 
     net: network.AgeNetwork
     record: Training
-    checkpoint: checkpoint_file.CheckpointFile | None
+    checkpoints: list[checkpoint_file.CheckpointFile]
 
 
 def _trained(
+    inputs: TrainerInputs,
+    settings: TrainerSettings,
+    training: example_reading.Split,
+    validation: example_reading.Split,
+    log_dir: str,
+    doing: str,
+) -> _Finished:
+    """Trains a network, in one stage or several."""
+    net: network.AgeNetwork | None = None
+    records, checkpoints, stages = [], [], settings.in_stages()
+    several = len(stages) > 1
+    for number, stage in enumerate(stages, start=1):
+        before, net = net, build_network(stage, training.labels)
+        if before is not None:
+            net.take_weights(before)
+        if inputs.checkpoint_dir:
+            key = checkpoint_file.key(net, stage, training, validation)
+            checkpoints.append(checkpoint_file.CheckpointFile(inputs.checkpoint_dir, key))
+        records.append(
+            fitting.train(
+                net,
+                stage,
+                training,
+                validation,
+                inputs.feature_cache_dir,
+                os.path.join(log_dir, f"stage_{number}") if several else log_dir,
+                checkpoints[-1] if checkpoints else None,
+                f"{doing}, stage {number} of {len(stages)}" if several else doing,
+            )
+        )
+    assert net is not None
+    if settings.logit_adjustment and settings.loss in objective.DISTRIBUTIONS:
+        net.adjust_logits(network.TrainingAges.of(training.labels.ages), settings.logit_adjustment)
+    return _Finished(net, training_record.of_stages(records) if several else records[0], checkpoints)
+
+
+def _all_trained(
     inputs: TrainerInputs, training: example_reading.Split, validation: example_reading.Split, log_dir: str
 ) -> list[_Finished]:
     """Trains the network that the settings describe, or each member of the ensemble, one after another."""
-    finished = []
     networks = inputs.settings.networks()
-    for number, settings in enumerate(networks, start=1):
-        net = build_network(settings, training.labels)
-        checkpoint = None
-        if inputs.checkpoint_dir:
-            key = checkpoint_file.key(net, settings, training, validation)
-            checkpoint = checkpoint_file.CheckpointFile(inputs.checkpoint_dir, key)
-        several = len(networks) > 1
-        record = fitting.train(
-            net,
+    if len(networks) == 1:
+        return [_trained(inputs, networks[0], training, validation, log_dir, "Training")]
+    return [
+        _trained(
+            inputs,
             settings,
             training,
             validation,
-            inputs.feature_cache_dir,
-            os.path.join(log_dir, f"member_{number}") if several else log_dir,
-            checkpoint,
-            f"Training member {number} of {len(networks)}" if several else "Training",
+            os.path.join(log_dir, f"member_{number}"),
+            f"Training member {number} of {len(networks)}",
         )
-        finished.append(_Finished(net, record, checkpoint))
-    return finished
+        for number, settings in enumerate(networks, start=1)
+    ]
 
 
 def _validation_answers(
@@ -135,7 +166,7 @@ def _joined(
     answers, ages = _validation_answers(model, settings, validation)
     if several:
         predicted = answers @ age_distribution.years() if distribution else answers[:, 0]
-        record = ensemble.record(
+        record = training_record.of_members(
             [each.record for each in finished], settings, validation_mae=float(np.abs(predicted - ages).mean())
         )
     intervals = prediction_intervals.calibrated(answers, ages, settings.interval_coverage) if distribution else None
@@ -164,7 +195,7 @@ def _train_and_export(fn_args: FnArgs) -> None:
     inputs = TrainerInputs.model_validate(fn_args.custom_config)
     settings = inputs.settings
     training, validation = example_reading.Split.read(fn_args.train_files), example_reading.Split.read(fn_args.eval_files)
-    finished = _trained(inputs, training, validation, fn_args.model_run_dir)
+    finished = _all_trained(inputs, training, validation, fn_args.model_run_dir)
     model, record, intervals = _joined(finished, settings, validation)
     progress.report("Exporting the model")
     export.export(
@@ -179,6 +210,5 @@ def _train_and_export(fn_args: FnArgs) -> None:
     storage.make_directory(fn_args.model_run_dir)
     whole = record.model_copy(update={"seconds": time.monotonic() - started, "environment": here, "search": inputs.search})
     storage.write_text(os.path.join(fn_args.model_run_dir, HISTORY_FILE), json.dumps(whole.model_dump(), indent=2))
-    for each in finished:
-        if each.checkpoint:
-            each.checkpoint.remove()
+    for checkpoint in (left for each in finished for left in each.checkpoints):
+        checkpoint.remove()

@@ -54,7 +54,7 @@ def _require_backbone(settings: TrainerSettings) -> None:
     """
     from age.model import backbone
 
-    for cut in dict.fromkeys(each.freeze_through for each in settings.networks()):
+    for cut in dict.fromkeys(stage.freeze_through for each in settings.networks() for stage in each.in_stages()):
         backbone.build(settings.backbone, settings.image_size, settings.weights, settings.weights_partial, cut)
 
 

@@ -199,8 +199,9 @@ def print_details(run: PastRun) -> None:
             f"of each alone {', '.join(years(member.validation_mae) for member in training.members)}"
         )
     elif training.best_epoch is not None:
+        stages = f" in {len(training.stage_epochs)} stages" if training.stage_epochs else ""
         page.say(
-            f"\nTraining: {_shown_count(training.epochs_run)} epochs, best validation MAE "
+            f"\nTraining: {_shown_count(training.epochs_run)} epochs{stages}, best validation MAE "
             f"{years(training.validation_mae)} years in epoch {training.best_epoch}"
         )
     if verdict.stages:

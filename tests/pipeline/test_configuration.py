@@ -378,3 +378,18 @@ def test_hyperparameters_that_are_none_are_said_in_a_sentence(best):
     assert "trainer.dropuot: there is no such key" in complaint(None, f"trainer.hyperparameters={best}")
     best.write_text("no json")
     assert "no hyperparameters of a search of this pipeline" in complaint(None, f"trainer.hyperparameters={best}")
+
+
+def test_a_search_of_a_training_in_stages_is_refused():
+    said = complaint(None, "trainer.stages=[{epochs: 2}, {epochs: 3}]", "tuner.space={trainer.dropout: [0.2, 0.4]}")
+
+    assert "a search tries trainings of a single stage, and trainer.stages has several; leave out either of them" in said
+
+
+def test_stages_are_written_as_a_list_of_what_each_does_otherwise():
+    stages = loaded("trainer.stages=[{freeze_through: all, epochs: 3}, {epochs: 5, learning_rate: 1e-4}]").trainer.in_stages()
+
+    assert [(each.freeze_through, each.epochs, each.learning_rate) for each in stages] == [
+        ("all", 3, 0.001),
+        ("auto", 5, 0.0001),
+    ]

@@ -6,33 +6,23 @@ import signal
 import subprocess
 import sys
 import time
-from types import SimpleNamespace
 
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 
-from age.model import resumption, training
+from age.model import resumption
 from age.model.checkpoint_file import CheckpointFile
-from age.model.settings import TrainerInputs, TrainerSettings
+from tests.age.model import small_network
 
 # Everything that has a state of its own: order, dropout, moving averages, momenta, random variations of images.
-SETTINGS = {
-    "backbone": "resnet20",
-    "image_size": 32,
-    "weights": "none",
-    "views": 3,
-    "dense_units": 16,
-    "dropout": 0.2,
-    "batch_size": 16,
-    "epochs": 5,
-    "learning_rate": 0.003,
-}
-FROM_FEATURES = {"freeze_through": "stage2_block3_out", "loss": "label_distribution", "ema_momentum": 0.9}
+SETTINGS = {"epochs": 5}
+FROM_FEATURES = {"loss": "label_distribution", "ema_momentum": 0.9}
 FROM_FILES = {"freeze_through": "none", "feature_cache": False, "augmentation": {"saturation": 0.2, "erasing": 0.3}}
+IN_STAGES = {"stages": [{"freeze_through": "all", "epochs": 2, "head_rate": 2.0}, {"epochs": 3, "learning_rate": 0.001}]}
 
-# Each training has a process of its own, which kills itself in the middle of epoch 4 as a machine would that goes away.
+# Each training has a process of its own, which kills itself in the middle of epoch 4 as a machine would that goes away; epoch 4 of
+# all is the second one of the second stage.
 KILLED_IN_EPOCH_4 = """
 import json, os, signal, sys
 from types import SimpleNamespace
@@ -40,7 +30,7 @@ from age import progress
 from age.model import training
 
 def kill(report):
-    if report.doing.startswith("Training, epoch 4") and report.done:
+    if report.doing.startswith(("Training, epoch 4", "Training, stage 2 of 2, epoch 2")) and report.done:
         os.kill(os.getpid(), signal.SIGKILL)
 
 for arguments in json.loads(sys.argv[1]):
@@ -53,49 +43,32 @@ for arguments in json.loads(sys.argv[1]):
 """
 
 
-def arguments(directory, train_files, validation_files, **changes):
-    inputs = TrainerInputs(
-        settings=TrainerSettings(**{**SETTINGS, **changes}),
-        feature_cache_dir=str(directory / "cache"),
-        checkpoint_dir=str(directory / "checkpoints"),
-    )
-    return {
-        "train_files": train_files,
-        "eval_files": validation_files,
-        "serving_model_dir": str(directory / "model"),
-        "model_run_dir": str(directory / "log"),
-        "custom_config": inputs.model_dump(),
-    }
-
-
 def train(directory, train_files, validation_files, **changes):
-    training.run_fn(SimpleNamespace(**arguments(directory, train_files, validation_files, **changes)))
-    return json.loads((directory / "log" / "history.json").read_text())
-
-
-def answers(directory, files):
-    module = tf.saved_model.load(str(directory / "model"))
-    records = [record.numpy() for record in tf.data.TFRecordDataset(tf.io.gfile.glob(files))]
-    return module.signatures["serving_examples"](tf.constant(records))["age"].numpy()
+    return small_network.train(directory, train_files, validation_files, **SETTINGS, **changes)
 
 
 @pytest.fixture(scope="module")
 def killed(tmp_path_factory, train_files, validation_files):
     """Directories of trainings that were killed in their fourth epoch."""
-    directories = {name: tmp_path_factory.mktemp(name) for name in ("features", "files")}
-    changes = {"features": FROM_FEATURES, "files": FROM_FILES}
-    begun = [arguments(directories[name], train_files, validation_files, **changes[name]) for name in directories]
+    changes = {"features": FROM_FEATURES, "files": FROM_FILES, "stages": IN_STAGES}
+    directories = {name: tmp_path_factory.mktemp(name) for name in changes}
+    begun = [
+        small_network.arguments(directories[name], train_files, validation_files, **SETTINGS, **changes[name])
+        for name in directories
+    ]
     command = [sys.executable, "-c", KILLED_IN_EPOCH_4, json.dumps(begun)]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=300)
-    assert [int(line) for line in ended.stdout.split() if line.lstrip("-").isdigit()][-2:] == [-signal.SIGKILL] * 2, (
+    assert [int(line) for line in ended.stdout.split() if line.lstrip("-").isdigit()][-3:] == [-signal.SIGKILL] * 3, (
         ended.stderr
     )
     return directories
 
 
-@pytest.mark.parametrize(("name", "changes"), [("features", FROM_FEATURES), ("files", FROM_FILES)])
+@pytest.mark.parametrize(
+    ("name", "changes", "checkpoints"), [("features", FROM_FEATURES, 1), ("files", FROM_FILES, 1), ("stages", IN_STAGES, 2)]
+)
 def test_a_killed_training_ends_with_the_weights_of_an_uninterrupted_one(
-    killed, train_files, validation_files, tmp_path, name, changes
+    killed, train_files, validation_files, tmp_path, name, changes, checkpoints
 ):
     directory = killed[name]
     left = list((directory / "checkpoints").glob("*.npz"))
@@ -103,9 +76,10 @@ def test_a_killed_training_ends_with_the_weights_of_an_uninterrupted_one(
     resumed = train(directory, train_files, validation_files, **changes)
     whole = train(tmp_path, train_files, validation_files, **changes)
 
-    assert len(left) == 1 and resumed["resumed_after"] in (1, 2, 3) and whole["resumed_after"] is None
+    assert len(left) == checkpoints and resumed["resumed_after"] in (1, 2, 3) and whole["resumed_after"] is None
     assert resumed["history"] == whole["history"] and resumed["best_epoch"] == whole["best_epoch"]
-    np.testing.assert_array_equal(answers(directory, validation_files), answers(tmp_path, validation_files))
+    after_the_kill, uninterrupted = (small_network.answers(each, validation_files)[0]["age"] for each in (directory, tmp_path))
+    np.testing.assert_array_equal(after_the_kill, uninterrupted)
     assert not list((directory / "checkpoints").iterdir()), "a training that has ended needs no checkpoint"
 
 

@@ -9,47 +9,21 @@ from tfx.components.trainer.fn_args_utils import FnArgs
 
 from age import progress
 from age.model import fitting, training
-from age.model.settings import TrainerInputs, TrainerSettings
+from age.model.settings import TrainerSettings
 from age.serving import model_outputs
 from schemas.failures import TrainingDiverged
-
-SETTINGS = {
-    "backbone": "resnet20",
-    "image_size": 32,
-    "weights": "none",
-    "freeze_through": "stage2_block3_out",
-    "views": 3,
-    "dense_units": 16,
-    "dropout": 0.2,
-    "batch_size": 16,
-    "epochs": 4,
-    "learning_rate": 0.003,
-}
+from tests.age.model import small_network
 
 
-def train(directory, train_files, validation_files, cache=None, **changes):
-    inputs = TrainerInputs(
-        settings=TrainerSettings(**{**SETTINGS, **changes}),
-        feature_cache_dir=str(cache or directory / "cache"),
-        provenance={"recipe": "r1"},
-    )
-    training.run_fn(
-        FnArgs(
-            train_files=train_files,
-            eval_files=validation_files,
-            serving_model_dir=str(directory / "model"),
-            model_run_dir=str(directory / "log"),
-            custom_config=inputs.model_dump(),
-        )
-    )
-    return json.loads((directory / "log" / "history.json").read_text())
+def train(directory, train_files, validation_files, **changes):
+    changes = {"epochs": 4, "provenance": {"recipe": "r1"}, **changes}
+    training.run_fn(FnArgs(**small_network.arguments(directory, train_files, validation_files, **changes)))
+    return small_network.record(directory)
 
 
 def predictions(directory, files):
-    module = tf.saved_model.load(str(directory / "model"))
-    records = [record.numpy() for record in tf.data.TFRecordDataset(tf.io.gfile.glob(files))]
-    ages = [tf.train.Example.FromString(one).features.feature["age"].float_list.value[0] for one in records]
-    return module.signatures["serving_examples"](tf.constant(records))["age"].numpy(), np.array(ages)
+    answered, ages = small_network.answers(directory, files)
+    return answered["age"], ages
 
 
 @pytest.fixture(scope="module")

@@ -380,3 +380,11 @@ def made_worse(generated) -> dict[str, Any]:
         ],
     }
     return verdict
+
+
+@pytest.fixture
+def in_stages(generated) -> dict[str, Any]:
+    """A verdict on a model whose training had one epoch in its first stage and two in its second."""
+    verdict = generated.with_changes()
+    verdict["training"]["stage_epochs"] = [1, 2]
+    return verdict

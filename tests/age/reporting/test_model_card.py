@@ -169,3 +169,10 @@ def test_card_says_that_a_model_is_the_mean_of_several_networks(ensemble):
     text = model_card.render(Verdict.from_content(ensemble))
 
     assert "- The mean of 2 networks, trained with the loss" in text and "- Trained for" not in text
+
+
+def test_card_says_in_how_many_stages_a_model_was_trained(in_stages):
+    text = model_card.render(Verdict.from_content(in_stages))
+
+    assert "- Trained for 3 epochs in 2 stages with the loss" in text
+    assert "the weights are those of epoch 2, the best of the last stage on the validation split." in text

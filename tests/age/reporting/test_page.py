@@ -504,6 +504,16 @@ def test_page_tells_of_every_network_of_an_ensemble_and_what_their_mean_came_to(
     ]
 
 
+def test_page_tells_in_how_many_stages_a_network_was_trained(in_stages, written, reader):
+    opened = reader.open(written(in_stages))
+
+    told = opened.inner_text("#training")
+    assert (
+        "3 epochs in 2 stages (1 + 2). Kept are the weights of epoch 2, which did best on the validation split in the last"
+        in told
+    )
+
+
 @pytest.mark.parametrize("name", HOSTILE, ids=[f"text{number}" for number in range(len(HOSTILE))])
 def test_hostile_text_is_shown_and_does_nothing(generated, written, reader, tmp_path, name):
     path = written(hostile(generated, name, tmp_path))

@@ -107,6 +107,10 @@ def test_a_backbone_that_the_trainer_can_build():
     "given, said",
     [
         ({"freeze_through": "no_such_layer"}, "'no_such_layer' is no layer of resnet20"),
+        (
+            {"stages": [{"freeze_through": "all"}, {"freeze_through": "no_such_stage"}]},
+            "'no_such_stage' is no layer of resnet20",
+        ),
         ({"weights": "imagenet"}, "there are no ImageNet weights for this backbone"),
     ],
 )

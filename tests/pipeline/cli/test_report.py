@@ -134,6 +134,15 @@ def test_a_run_that_trained_an_ensemble_tells_of_the_mean_and_of_each_network(wo
     assert "Training: 2 networks, validation MAE of their mean 5.50 years, of each alone 5.75, 6.00" in printed
 
 
+def test_a_run_that_trained_in_stages_says_in_how_many(workdir):
+    written = verdict()
+    write(workdir, "20260105-000000", {**written, "training": {**written["training"], "stage_epochs": [3, 2]}})
+
+    printed = report(workdir, "20260105")
+
+    assert " epochs in 2 stages, best validation MAE " in printed
+
+
 def test_list_has_verdict_mae_duration_and_date_of_every_run_in_aligned_columns(workdir):
     printed = report(workdir)
 
