@@ -21,6 +21,7 @@ _LEFT_OUT: dict[str, dict[str, Any]] = {
 _ADDED: dict[str, dict[str, Any]] = {
     "with moving averages of weights": {"ema_momentum": 0.99},
     "with weights for rare ages": {"label_density_strength": 0.5},
+    "with mixed photographs": {"mixup": 0.2},
     "with a dense layer of 256": {"dense_units": 256},
 }
 _OTHER_FEATURES: dict[str, dict[str, Any]] = {

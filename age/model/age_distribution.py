@@ -131,12 +131,18 @@ class ExpectedAgeError(keras.metrics.MeanMetricWrapper):
     """
 
     def __init__(self, name: str = "mae"):
-        super().__init__(_expected_age_error, name=name)
+        super().__init__(expected_age_error, name=name)
 
     def get_config(self) -> dict[str, Any]:
         return {"name": self.name}
 
 
-def _expected_age_error(y_true: keras.KerasTensor, y_pred: keras.KerasTensor) -> keras.KerasTensor:
+def expected_age_error(y_true: keras.KerasTensor, y_pred: keras.KerasTensor) -> keras.KerasTensor:
+    """Returns the absolute error of the expected age, `[n]`, years.
+
+    Args:
+        y_true: ages, `[n]` or `[n, 1]`, years.
+        y_pred: logits, `[n, 121]`.
+    """
     ages = keras.ops.reshape(keras.ops.cast(y_true, "float32"), (-1, 1))
     return keras.ops.abs(expectation(y_pred) - ages)[:, 0]

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from age.model import datasets, example_reading, feature_cache, network
+from age.model import datasets, example_reading, feature_cache, mixup, network
 from age.model.feature_cache import CachedSplit, Features
 from age.model.settings import TrainerSettings
 from schemas.verdict import FeatureCache
@@ -172,9 +172,15 @@ def batches(
     Raises:
         BadInput: a full disk.
     """
+
+    def mixed(whole: tf.data.Dataset) -> tf.data.Dataset:
+        return mixup.mixed(whole, settings.mixup, settings.seed, epoch) if settings.mixup else whole
+
     if not settings.feature_cache:
         return Batches(
-            training.streamed_batches(settings.image_size, settings.batch_size, shuffle_seed=settings.seed, epoch=epoch),
+            mixed(
+                training.streamed_batches(settings.image_size, settings.batch_size, shuffle_seed=settings.seed, epoch=epoch)
+            ),
             validation.streamed_batches(settings.image_size, settings.batch_size),
             None,
         )
@@ -196,7 +202,7 @@ def batches(
         seconds=sum(split.seconds for split in cached),
     )
     return Batches(
-        training_batches(cached[0], settings.batch_size, settings.seed, epoch),
+        mixed(training_batches(cached[0], settings.batch_size, settings.seed, epoch)),
         validation_batches(cached[1], settings.batch_size),
         cache,
         cached,

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from age.model import age_distribution
+from age.model.mixup import MixedError, MixedLoss
 from age.model.settings import TrainerSettings
 
 DISTRIBUTIONS = ("label_distribution", "mean_variance")
@@ -43,8 +44,8 @@ def density_weights(ages: npt.NDArray[np.floating[Any]], strength: float) -> npt
 class _Weighted(keras.losses.Loss):
     """A loss in which the weight of a photograph depends on its age."""
 
-    def __init__(self, loss: keras.losses.Loss, weights: npt.NDArray[np.float32]):
-        super().__init__(name=loss.name)
+    def __init__(self, loss: keras.losses.Loss, weights: npt.NDArray[np.float32], **arguments: Any):
+        super().__init__(name=loss.name, **arguments)
         self._loss = loss
         self._weights = weights
 
@@ -63,14 +64,23 @@ def loss(settings: TrainerSettings, ages: npt.NDArray[np.floating[Any]]) -> kera
         ages: those of the training split, years.
     """
     if settings.label_density_strength:
-        return _Weighted(_unweighted(settings), density_weights(ages, settings.label_density_strength))
-    unweighted = _unweighted(settings)
-    unweighted.reduction = "sum_over_batch_size"
-    return unweighted
+        each: keras.losses.Loss = _Weighted(
+            _unweighted(settings), density_weights(ages, settings.label_density_strength), reduction=None
+        )
+    else:
+        each = _unweighted(settings)
+    if settings.mixup:
+        return MixedLoss(each)
+    each.reduction = "sum_over_batch_size"
+    return each
 
 
 def metric(settings: TrainerSettings) -> keras.metrics.Metric:
     """Returns the mean absolute error, years, under the name `mae`."""
+    if settings.mixup:
+        return MixedError(
+            age_distribution.expected_age_error if settings.loss in DISTRIBUTIONS else keras.losses.mean_absolute_error
+        )
     if settings.loss in DISTRIBUTIONS:
         return age_distribution.ExpectedAgeError()
     return keras.metrics.MeanAbsoluteError(name="mae")

@@ -47,7 +47,7 @@ def in_equal_shares(batches: tf.data.Dataset) -> tf.data.Dataset:
     number at all to batch normalisation.
 
     Args:
-        batches: images or features `[n, ...]`, and ages `[n]`.
+        batches: images or features `[n, ...]`, and ages `[n]`, or `[n, k]` where they are mixed.
     """
     devices = count()
     if devices == 1:

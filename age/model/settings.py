@@ -123,6 +123,8 @@ class TrainerSettings(pydantic.BaseModel):
             answers beside the age.
         label_density_strength: how much more rare ages count: the weight of a photograph is one over the smoothed density of its
             age to this power.
+        mixup: each photograph, or its features, is mixed with another one, and its age with the other's; the share is drawn from the
+            beta distribution with this for both parameters. 0 mixes nothing.
         optimizer: Adam, or Adam with decoupled weight decay.
         learning_rate: at the end of the warm-up; it then falls to zero along a cosine.
         warmup_fraction: share of all steps in which the learning rate rises.
@@ -178,6 +180,7 @@ class TrainerSettings(pydantic.BaseModel):
     variance_weight: float = pydantic.Field(0.05, ge=0)
     interval_coverage: float = pydantic.Field(0.9, gt=0, lt=1)
     label_density_strength: float = pydantic.Field(0.0, ge=0, le=1)
+    mixup: float = pydantic.Field(0.0, ge=0, le=10)
     optimizer: Literal["adam", "adamw"] = "adamw"
     learning_rate: float = pydantic.Field(1e-3, gt=0, le=1)
     warmup_fraction: float = pydantic.Field(0.08, ge=0, lt=1)

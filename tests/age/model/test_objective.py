@@ -46,3 +46,27 @@ def test_metric_of_every_loss_is_named_mae(loss, outputs):
     metric.update_state(np.array([10.0]), np.zeros((1, outputs), "float32"))
 
     assert metric.name == "mae" and float(metric.result()) == pytest.approx(10 if outputs == 1 else 50, abs=1e-3)
+
+
+@pytest.mark.parametrize("loss", ["mae", "mse", "huber", "label_distribution", "mean_variance"])
+@pytest.mark.parametrize("strength", [0.0, 0.5])
+def test_a_mixed_photograph_counts_as_both_in_their_shares_and_others_count_as_ever(loss, strength):
+    outputs = 121 if loss in objective.DISTRIBUTIONS else 1
+    predictions = np.zeros((2, outputs), "float32")
+    of = objective.loss(TrainerSettings(loss=loss, label_density_strength=strength), AGES)
+    mixed = objective.loss(TrainerSettings(loss=loss, label_density_strength=strength, mixup=0.2), AGES)
+
+    young, old = (float(of(np.array([age, age], "float32"), predictions)) for age in (20, 70))
+
+    shares = np.array([[20, 70, 0.25], [20, 70, 0.75]], "float32")
+    assert float(mixed(shares, predictions)) == pytest.approx((young + old) / 2, rel=1e-4)
+    assert float(mixed(shares[:1], predictions[:1])) == pytest.approx(0.25 * young + 0.75 * old, rel=1e-4)
+    assert float(mixed(np.array([20, 70], "float32"), predictions)) == pytest.approx((young + old) / 2, rel=1e-4)
+
+
+@pytest.mark.parametrize("loss, outputs, answer", [("mae", 1, 0), ("label_distribution", 121, 60)])
+def test_the_error_of_a_mixed_photograph_is_that_of_the_mean_of_both_ages(loss, outputs, answer):
+    metric = objective.metric(TrainerSettings(loss=loss, mixup=0.2))
+    metric.update_state(np.array([[10.0, 50.0, 0.25]], "float32"), np.zeros((1, outputs), "float32"))
+
+    assert metric.name == "mae" and float(metric.result()) == pytest.approx(abs(40 - answer), abs=1e-3)

@@ -18,7 +18,12 @@ from tests.age.model import small_network
 # Everything that has a state of its own: order, dropout, moving averages, momenta, random variations of images.
 SETTINGS = {"epochs": 5}
 FROM_FEATURES = {"loss": "label_distribution", "ema_momentum": 0.9}
-FROM_FILES = {"freeze_through": "none", "feature_cache": False, "augmentation": {"saturation": 0.2, "erasing": 0.3}}
+FROM_FILES = {
+    "freeze_through": "none",
+    "feature_cache": False,
+    "mixup": 0.4,
+    "augmentation": {"saturation": 0.2, "erasing": 0.3},
+}
 IN_STAGES = {"stages": [{"freeze_through": "all", "epochs": 2, "head_rate": 2.0}, {"epochs": 3, "learning_rate": 0.001}]}
 
 # Each training has a process of its own, which kills itself in the middle of epoch 4 as a machine would that goes away; epoch 4 of
