@@ -236,9 +236,9 @@ class Server:
             connection.close()
 
     def raw(self, *parts: bytes) -> bytes:
-        """Sends bytes and returns what comes back until the server closes, or nothing has come for five seconds."""
+        """Sends bytes and returns what comes back until the server closes, or nothing has come for half a minute."""
         received = b""
-        with socket.create_connection(("127.0.0.1", self.port), timeout=5) as connection, contextlib.suppress(OSError):
+        with socket.create_connection(("127.0.0.1", self.port), timeout=30) as connection, contextlib.suppress(OSError):
             for part in parts:
                 connection.sendall(part)
             while some := connection.recv(1 << 16):

@@ -76,23 +76,7 @@ def evaluate(
             f"{data_dir}: none of the {counts.rows} rows can be used; {os.path.join(rejects, data_facts.REJECTS_FILE)} says why."
         )
     config = evaluation_config.make(settings, attributes, _different_values(data_dir, attributes))
-    model = tfma.default_eval_shared_model(eval_saved_model_path=served.path, eval_config=config)
-    with_intervals = set(predictions_file.INTERVAL_COLUMNS) <= model_outputs.names(served.path, evaluation_config.SIGNATURE)
-    progress.report("Measuring the model")
-    with predictions_writer.writing_predictions(evaluation, attributes, counts.used, with_intervals=with_intervals):
-        tfma.run_model_analysis(
-            eval_shared_model=model,
-            eval_config=config,
-            data_location=os.path.join(examples, f"Split-{features.TEST}", "*"),
-            output_path=evaluation,
-            extractors=extractors.custom_extractors(model, config, None),
-            # An empty list stands for no options; none for those of this process's command line.
-            pipeline_options=PipelineOptions([]),
-        )
-    beam_leftovers.remove(evaluation)
-    predictions = predictions_file.read(storage.join(evaluation, predictions_file.PREDICTIONS_FILE), attributes)
-    intervals = interval_coverage.measure(predictions, evaluation_config.attributes_sliced_by(config))
-    interval_coverage.write(evaluation, intervals, [])
+    _measure(served, config, examples, counts.used, attributes, evaluation)
     provenance = _provenance(served)
     verdict = verdicts.of_evaluation(
         RunDescription(kind=EVALUATE, data_fingerprint=found.content, data_dir=data_dir, configuration=configuration),
@@ -115,6 +99,43 @@ def evaluate(
     verdict = verdict.model_copy(update={"paths": verdict.paths.model_copy(update={"examples": None})})
     storage.write_text(os.path.join(directory, EVALUATION_FILE), verdict.to_json())
     return verdict
+
+
+def _measure(
+    served: ServedModel,
+    config: tfma.EvalConfig,
+    examples: str,
+    count: int,
+    attributes: list[str],
+    evaluation: str,
+) -> None:
+    """Asks a model about the examples, and writes what it said and what it comes to, as a run's evaluation has it.
+
+    Args:
+        served: the model.
+        config: the slices.
+        examples: directory of the examples by split.
+        count: how many examples there are.
+        attributes: attribute columns of the data.
+        evaluation: directory where everything goes.
+    """
+    model = tfma.default_eval_shared_model(eval_saved_model_path=served.path, eval_config=config)
+    with_intervals = set(predictions_file.INTERVAL_COLUMNS) <= model_outputs.names(served.path, evaluation_config.SIGNATURE)
+    progress.report("Measuring the model")
+    with predictions_writer.writing_predictions(evaluation, attributes, count, with_intervals=with_intervals):
+        tfma.run_model_analysis(
+            eval_shared_model=model,
+            eval_config=config,
+            data_location=os.path.join(examples, f"Split-{features.TEST}", "*"),
+            output_path=evaluation,
+            extractors=extractors.custom_extractors(model, config, None),
+            # An empty list stands for no options; none for those of this process's command line.
+            pipeline_options=PipelineOptions([]),
+        )
+    beam_leftovers.remove(evaluation)
+    predictions = predictions_file.read(storage.join(evaluation, predictions_file.PREDICTIONS_FILE), attributes)
+    intervals = interval_coverage.measure(predictions, evaluation_config.attributes_sliced_by(config))
+    interval_coverage.write(evaluation, intervals, [])
 
 
 def _different_values(data_dir: str, attributes: list[str]) -> statistics_pb2.DatasetFeatureStatisticsList:

@@ -13,12 +13,12 @@ import time
 import pytest
 from pyarrow import parquet
 
-from pipeline.cli import cli
 from pipeline.prediction import inputs
 from schemas.bad_input import BadInput
 from schemas.failures import PhotographsUnread
 from tests import brightness_model
 from tests.brightness_model import age_of, grey
+from tests.pipeline.prediction.asking import ages, predict, printed
 
 ROOT = pathlib.Path(__file__).parents[3]
 YEARS = 1e-3
@@ -32,18 +32,6 @@ def model(tmp_path_factory) -> str:
 @pytest.fixture(scope="module")
 def greys(tmp_path_factory) -> list[pathlib.Path]:
     return brightness_model.write_greys(tmp_path_factory.mktemp("greys") / "faces", 70)
-
-
-def predict(*arguments) -> None:
-    cli.main(["predict", *map(str, arguments)], standalone_mode=False)
-
-
-def printed(capsys) -> list[dict]:
-    return list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
-
-
-def ages(rows) -> list[float]:
-    return [float(row["age"]) for row in rows]
 
 
 def test_images_a_folder_and_a_list_are_answered_in_the_order_in_which_they_are_named(model, greys, capsys, tmp_path):

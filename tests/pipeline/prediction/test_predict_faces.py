@@ -1,7 +1,6 @@
 """`age-pipeline predict --faces` answers for each face of a photograph, and without it a detector warns of what is unlike a crop."""
 
 import csv
-import io
 import json
 import pathlib
 import subprocess
@@ -11,13 +10,13 @@ import click
 import pytest
 from pyarrow import parquet
 
-from pipeline.cli import cli
 from pipeline.prediction.journal import Journal
 from schemas.bad_input import BadInput
 from schemas.failures import PhotographsUnread
 from tests import brightness_model
 from tests.age.faces.composed_photographs import Placed, photograph
 from tests.brightness_model import grey
+from tests.pipeline.prediction.asking import ages, predict, printed
 
 ROOT = pathlib.Path(__file__).parents[3]
 FACE = ["face", "face_x", "face_y", "face_width", "face_height", "face_score"]
@@ -42,18 +41,6 @@ def photographs(tmp_path_factory, crops) -> pathlib.Path:
     (folder / "c-none.png").write_bytes(grey(90, side=64))
     (folder / "d-text.jpg").write_text("no image")
     return folder
-
-
-def predict(*arguments) -> None:
-    cli.main(["predict", *map(str, arguments)], standalone_mode=False)
-
-
-def printed(capsys) -> list[dict]:
-    return list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
-
-
-def ages(rows) -> list[float]:
-    return [float(row["age"]) for row in rows]
 
 
 def test_there_is_a_row_for_each_face_and_one_that_says_that_there_is_none(model, photographs, face_detector_file, capsys):
