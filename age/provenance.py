@@ -6,8 +6,8 @@ import json
 import os
 from typing import Any
 
-from age import code_digest
-from age.dataset import fingerprint
+from age import code_digest, storage
+from age.dataset import fingerprint, label_file
 from age.model.settings import TrainerSettings
 from schemas import features
 from schemas.bad_input import BadInput
@@ -72,14 +72,17 @@ def resolve(
         BadInput: the label file, the weights file or the face detector can't be used.
     """
     data, trainer = configuration["data"], TrainerSettings.model_validate(configuration["trainer"])
+    # Read whole for the fingerprint; its columns are looked at first.
+    label_file.read_header(storage.join(data["dir"], features.LABEL_FILE), data["group_column"])
     fingerprinted = fingerprint.data_fingerprint(data["dir"], remembered_digests)
     weights = weights_digest(trainer.weights) if kind == RUN else None
     # In the order in which they divide the hash.
     splits = {split: data["splits"][split] for split in features.SPLITS}
     detector = face_detector_digest(data["face_detector"])
     aligned_by = detector if data["align"] else ""
+    grouping = {name: data[name] for name in ("group_column", "near_duplicates")}
     recipe = recipe_digest(
-        fingerprinted.content, splits, schema_text, trainer, weights, aligned_by, configuration.get("tuner")
+        fingerprinted.content, {**splits, **grouping}, schema_text, trainer, weights, aligned_by, configuration.get("tuner")
     )
     return RunInputs(
         data_fingerprint=fingerprinted.content,
@@ -139,7 +142,7 @@ def _file_digest(path: str) -> str:
 
 def recipe_digest(
     data_fingerprint: str,
-    splits: dict[str, float],
+    splits: dict[str, Any],
     schema_text: str,
     trainer: TrainerSettings,
     weights: str | None,
@@ -150,7 +153,7 @@ def recipe_digest(
 
     Args:
         data_fingerprint: SHA-256 over labels and images.
-        splits: share of each split.
+        splits: share of each split, and what is kept in one.
         schema_text: the curated age schema.
         trainer: the settings.
         weights: digest of the weights file, or None when there is no file.

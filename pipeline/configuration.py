@@ -62,6 +62,9 @@ class Data(_Section):
         dir: directory with `labels.csv` and the images.
         schema_file: the age schema, `schemas/age.pbtxt` unless another one is given.
         splits: shares of the splits.
+        group_column: column of the label file whose photographs stay in one split, such as that of the person.
+        near_duplicates: `together`: pictures that look the same stay in one split; `together_mirrored`: mirror images too;
+            `ignore`: nobody looks for them.
         max_reject_fraction: share of rows that may be rejected.
         face_detector: model file of OpenCV's YuNet, which finds faces; null for none.
         align: whether the main face of each photograph is cut out, and learnt from in place of the photograph.
@@ -71,6 +74,8 @@ class Data(_Section):
     dir: str | None = pydantic.Field(None, min_length=1)
     schema_file: str | None = pydantic.Field(None, min_length=1)
     splits: Splits = Splits()
+    group_column: str | None = pydantic.Field(None, min_length=1)
+    near_duplicates: Literal["together", "together_mirrored", "ignore"] = "together"
     max_reject_fraction: float = pydantic.Field(0.05, ge=0, le=1)
     face_detector: str | None = pydantic.Field(None, min_length=1)
     align: bool = False

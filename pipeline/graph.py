@@ -7,6 +7,7 @@ from tfx.components.statistics_gen.component import StatisticsGen
 from tfx.dsl.components.base import base_node
 
 from age import code_digest
+from age.dataset.split_groups import Grouping
 from components.age_evaluator.component import AgeEvaluator
 from components.age_pusher.component import Pusher
 from components.age_schema_gen.component import AgeSchemaGen
@@ -59,6 +60,11 @@ def data_part(configuration: Configuration, inputs: GraphInputs) -> DataPart:
         face_detector=configuration.data.face_detector or "",
         face_detector_digest=inputs.face_detector_digest,
         align=configuration.data.align,
+        grouping=Grouping(
+            column=configuration.data.group_column,
+            near_duplicates=configuration.data.near_duplicates != "ignore",
+            mirrored=configuration.data.near_duplicates == "together_mirrored",
+        ),
     )
 
     schema_gen = AgeSchemaGen(

@@ -341,8 +341,40 @@ class RowCounts(Part):
     rejects: dict[str, int] = Field({}, description="Rejected rows by reason.")
 
 
+class NearDuplicatePair(Part):
+    """Two pictures that look the same."""
+
+    file_name: str = Field(description="Of the first one in the label file, cut to 300 characters.")
+    real_age: float = Field(description="Years.")
+    other_file_name: str = Field(description="Of the other one, cut to 300 characters.")
+    other_real_age: float = Field(description="Years.")
+    differing_bits: int = Field(description="How many of the 256 bits of their perceptual hashes differ.")
+    mirrored: bool = Field(description="Whether one looks like the mirror image of the other.")
+    apart: bool = Field(description="Whether their contents' hashes would have put them in two splits.")
+
+
+class NearDuplicates(Part):
+    """Pictures that look the same, which are kept in one split."""
+
+    pairs: int = Field(0, description="Number of pairs; a picture in three versions makes three.")
+    apart: int = Field(0, description="Pairs that their contents' hashes would have put in two splits.")
+    different_ages: int = Field(0, description="Pairs whose ages differ.")
+    examples: list[NearDuplicatePair] = Field(
+        [], description="The first pairs of `near_duplicates.csv`: those that differ most in age."
+    )
+
+
+class KeptGroups(Part):
+    """Groups of photographs, such as those of one person (`data.group_column`), which are kept in one split."""
+
+    groups: int = Field(0, description="Number of groups.")
+    apart: int = Field(0, description="Groups that the hashes of their photographs would have put in more than one split.")
+
+
 class Data(RowCounts):
     """What the data are like."""
+
+    model_config = pydantic.ConfigDict(json_schema_extra=_may_be_absent(["near_duplicates", "groups"]))
 
     directory: str | None = Field(None, description="The data directory.")
     ages: dict[str, AgeStatistics] = Field(
@@ -352,6 +384,12 @@ class Data(RowCounts):
     brightness: dict[str, Brightness] = Field({}, description="By split.")
     attributes: dict[str, list[AttributeValue]] = Field({}, description="Most common values of each attribute column.")
     reject_examples: list[RejectedRow] = Field([], description="The first rows of each reason.")
+    near_duplicates: NearDuplicates | None = Field(
+        None, description="Null where nobody looked for them; absent in verdicts of earlier versions."
+    )
+    groups: KeptGroups | None = Field(
+        None, description="Null where no column names any; absent in verdicts of earlier versions."
+    )
     anomalies: list[str] | None = Field(
         None, description="What the data gate found against the schema, in sentences; null where it was not looked for."
     )

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import itertools
 import json
 from collections.abc import Iterable
 from typing import Any
@@ -9,12 +10,23 @@ from typing import Any
 from age import spreadsheet_cells, storage
 from age.dataset import age_statistics
 from schemas import features
-from schemas.verdict import Data, RejectedRow, RowCounts
+from schemas.verdict import Data, NearDuplicatePair, RejectedRow, RowCounts
 
 COUNTS_FILE = "counts.json"
 SUMMARY_FILE = "summary.json"
 REJECTS_FILE = "rejects.csv"
+NEAR_DUPLICATES_FILE = "near_duplicates.csv"
+NEAR_DUPLICATE_COLUMNS = (
+    "file_name",
+    "real_age",
+    "other_file_name",
+    "other_real_age",
+    "differing_bits",
+    "mirrored",
+    "apart",
+)
 EXAMPLES_OF_A_REASON = 5
+EXAMPLES_OF_NEAR_DUPLICATES = 10
 _FIELD_LENGTH = 300
 
 LABELS = "labels"
@@ -51,6 +63,23 @@ def _reject_examples(path: str) -> list[RejectedRow]:
     return [row for _, rows in sorted(kept.items()) for row in rows]
 
 
+def _near_duplicate_examples(path: str) -> list[NearDuplicatePair]:
+    """Returns the first pairs of a file of near-duplicates."""
+    with storage.open_binary(path) as file, io.TextIOWrapper(file, encoding="utf-8", newline="") as text:
+        return [
+            NearDuplicatePair(
+                file_name=spreadsheet_cells.original(fields["file_name"])[:_FIELD_LENGTH],
+                real_age=float(fields["real_age"]),
+                other_file_name=spreadsheet_cells.original(fields["other_file_name"])[:_FIELD_LENGTH],
+                other_real_age=float(fields["other_real_age"]),
+                differing_bits=int(fields["differing_bits"]),
+                mirrored=fields["mirrored"] == "yes",
+                apart=fields["apart"] == "yes",
+            )
+            for fields in itertools.islice(csv.DictReader(text), EXAMPLES_OF_NEAR_DUPLICATES)
+        ]
+
+
 def read(rejects_uri: str, directory: str | None, anomalies: Iterable[str] = ()) -> Data:
     """Returns what a verdict says of the data.
 
@@ -71,5 +100,10 @@ def read(rejects_uri: str, directory: str | None, anomalies: Iterable[str] = ())
         "ages": {where: age_statistics.describe(ages, edges) for where, ages in counted.items()},
         "reject_examples": _reject_examples(storage.join(rejects_uri, REJECTS_FILE)),
         "anomalies": list(anomalies),
+        "near_duplicates": summary.get("near_duplicates"),
+        "groups": summary.get("groups"),
     }
+    if content["near_duplicates"]:
+        examples = _near_duplicate_examples(storage.join(rejects_uri, NEAR_DUPLICATES_FILE))
+        content["near_duplicates"] = {**content["near_duplicates"], "examples": examples}
     return Data.model_validate(content)

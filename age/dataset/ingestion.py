@@ -2,6 +2,7 @@
 
     blocks of the label file ─▶ rows ─▶ hash each image ─▶ group by hash ─▶ decode, measure ─▶ keep one row of each picture
         ─▶ tf.Example ─▶ TFRecord files of each split
+                                     └─▶ find what belongs together, for the splits
 
 Image bytes never pass through a shuffle: only rows do, so that memory does not grow with the number of images. That
 costs a second read of each image (a few per cent of decoding it).
@@ -10,6 +11,7 @@ costs a second read of each image (a few per cent of decoding it).
 import concurrent.futures
 import csv
 import dataclasses
+import functools
 import hashlib
 import io
 import itertools
@@ -25,7 +27,9 @@ from age.dataset import (
     image_checks,
     image_folder,
     label_file,
+    perceptual_hash,
     row_checks,
+    split_groups,
     tally,
     tar_lookup,
     tar_shards,
@@ -51,8 +55,8 @@ def assign_split(sha256: str, fractions: dict[str, float]) -> str:
     """Assigns a picture to a split by its content, so that no rerun and no other name ever moves it.
 
     Args:
-        sha256: hexadecimal hash of the image's bytes. Its first 60 bits, as a fraction of 2**60, are the picture's
-            place in [0, 1).
+        sha256: hexadecimal hash of the image's bytes, or of what it belongs to. Its first 60 bits, as a fraction of 2**60, are
+            the picture's place in [0, 1).
         fractions: share of each split, in the order in which they divide [0, 1); their sum is 1.
 
     Returns:
@@ -65,6 +69,10 @@ def assign_split(sha256: str, fractions: dict[str, float]) -> str:
         if place < upper:
             return split
     return next(split for split, fraction in reversed(fractions.items()) if fraction > 0)
+
+
+def _split_of_key(fractions: dict[str, float], key: bytes) -> str:
+    return assign_split(key.hex(), fractions)
 
 
 def to_example(
@@ -176,16 +184,19 @@ class _ImagesFn(beam.DoFn):
 
 
 class _HashImages(_ImagesFn):
-    """Hashes the images of rows; yields `(group, (SHA-256 as 32 bytes, Candidate))`, rejects and a tally of the batch.
+    """Hashes the images of rows; yields `(group, (SHA-256 as 32 bytes, Candidate))`, rejects, a tally of the batch and what was seen.
 
     The hash is beside the row until rows are grouped: a runner that groups in memory holds several copies of each.
     """
 
-    def __init__(self, images: image_folder.ImageFolder, rows_per_group: int):
+    def __init__(self, images: image_folder.ImageFolder, rows_per_group: int, grouping: split_groups.Grouping, limits: Limits):
         super().__init__(images)
         self._rows_per_group = rows_per_group
+        self._grouping = grouping
+        self._limits = limits
 
-    def _hash(self, row: row_checks.Candidate) -> _Hashed | row_checks.Reject:
+    def _hash(self, row: row_checks.Candidate) -> tuple[bytes, bytes, row_checks.Candidate] | row_checks.Reject:
+        """Returns the image's SHA-256, its perceptual hash (empty where there is none, or none is wanted) and the row."""
         try:
             encoded = self._images.read(row.file_name, row.place)
         except FileNotFoundError:
@@ -195,12 +206,14 @@ class _HashImages(_ImagesFn):
             return row_checks.reject(
                 row, "unreadable_file", f"the file can't be read: {getattr(error, 'strerror', None) or error}"
             )
-        return hashlib.sha256(encoded).digest(), row
+        looks = perceptual_hash.of(encoded, self._limits) if self._grouping.near_duplicates else None
+        return hashlib.sha256(encoded).digest(), looks or b"", row
 
     def process(
         self, rows: list[row_checks.Candidate], scans: example_writing.Scans
     ) -> Iterator[tuple[int, _Hashed] | beam.pvalue.TaggedOutput]:
         counted: tally.Tally = {}
+        seen: list[split_groups.Fields] = []
         groups, hashed = example_writing.groups(scans, self._rows_per_group), 0
         for outcome in self._map(self._hash, rows):
             if isinstance(outcome, row_checks.Reject):
@@ -208,9 +221,14 @@ class _HashImages(_ImagesFn):
                 yield beam.pvalue.TaggedOutput(row_checks.REJECTED, outcome)
             else:
                 hashed += 1
-                yield example_writing.group_of(outcome[0], groups), outcome
+                sha256, looks, row = outcome
+                if self._grouping.is_any:
+                    seen.append(split_groups.seen(row, sha256, looks))
+                yield example_writing.group_of(sha256, groups), (sha256, row)
         if counted:
             yield beam.pvalue.TaggedOutput(row_checks.TALLY, counted)
+        if seen:
+            yield beam.pvalue.TaggedOutput(split_groups.SEEN, seen)
         progress.add(row_checks.HASHING, done=len(rows), unit="rows")
         progress.add(row_checks.DECODING, total=hashed, unit="images")
 
@@ -268,8 +286,8 @@ class _WriteExamples(_ImagesFn):
 
     A picture that can't be used is rejected with every row that names it: nothing of it is kept that another row could be
     a duplicate of. Where the ages of its rows differ nobody knows which is right, and every row is rejected. Otherwise the
-    first row becomes the example. Takes a group of rows, all that name its pictures; yields the files that it became, each
-    with its split, rejects and a tally of the group.
+    first row becomes the example. Takes a group of rows, all that name its pictures, and which keys of splits hang together;
+    yields the files that the group became, each with its split, rejects and a tally of the group.
     """
 
     def __init__(
@@ -288,7 +306,7 @@ class _WriteExamples(_ImagesFn):
         self._fractions = fractions
         self._attribute_names = attribute_names
 
-    def _examples_of(self, rows: list[row_checks.Candidate]) -> list[_Outcome]:
+    def _examples_of(self, joined: split_groups.Keys, rows: list[row_checks.Candidate]) -> list[_Outcome]:
         def reject_all(reason: str, detail: str) -> list[_Outcome]:
             return [row_checks.reject(row, reason, detail) for row in rows]
 
@@ -307,7 +325,8 @@ class _WriteExamples(_ImagesFn):
         conflict = _conflict(rows)
         if conflict:
             return reject_all("conflicting_ages", conflict)
-        split = assign_split(first.sha256, self._fractions)
+        key = split_groups.key_of(first, bytes.fromhex(first.sha256))
+        split = assign_split(joined.get(key, key).hex(), self._fractions)
         if self._reader is not None:
             # Splits go by the photograph; whoever keeps what was computed of an image goes by the image.
             first = dataclasses.replace(first, sha256=hashlib.sha256(encoded).hexdigest())
@@ -315,11 +334,15 @@ class _WriteExamples(_ImagesFn):
         return [_Used(first, split, measured, example), *_further_rows(rows)]
 
     def _examples(
-        self, hashed: Iterable[_Hashed], counted: tally.Tally, rejected: list[row_checks.Reject]
+        self,
+        hashed: Iterable[_Hashed],
+        joined: split_groups.Keys,
+        counted: tally.Tally,
+        rejected: list[row_checks.Reject],
     ) -> Iterator[tuple[str, bytes]]:
         pictures = _pictures(hashed)
         while batch := list(itertools.islice(pictures, _ROWS_PER_BATCH)):
-            for outcomes in self._map(self._examples_of, batch):
+            for outcomes in self._map(functools.partial(self._examples_of, joined), batch):
                 for outcome in outcomes:
                     if isinstance(outcome, _Duplicate):
                         tally.add_duplicate(counted)
@@ -332,11 +355,13 @@ class _WriteExamples(_ImagesFn):
                         yield outcome.split, outcome.example
             progress.add(row_checks.DECODING, done=sum(map(len, batch)), unit="images")
 
-    def process(self, group: tuple[int, Iterable[_Hashed]]) -> Iterator[tuple[str, str] | beam.pvalue.TaggedOutput]:
+    def process(
+        self, group: tuple[int, Iterable[_Hashed]], joined: split_groups.Keys
+    ) -> Iterator[tuple[str, str] | beam.pvalue.TaggedOutput]:
         number, hashed = group
         counted: tally.Tally = {}
         rejected: list[row_checks.Reject] = []
-        yield from self._files.write(number, self._examples(hashed, counted, rejected))
+        yield from self._files.write(number, self._examples(hashed, joined, counted, rejected))
         for reject in rejected:
             yield beam.pvalue.TaggedOutput(row_checks.REJECTED, reject)
         yield beam.pvalue.TaggedOutput(row_checks.TALLY, counted)
@@ -350,10 +375,10 @@ def _csv_line(reject: row_checks.Reject) -> str:
 
 
 def _read_rows(
-    pipeline: beam.pipeline.Pipeline, label_path: str
+    pipeline: beam.pipeline.Pipeline, label_path: str, group_column: str | None
 ) -> tuple[beam.pvalue.PCollection[list[label_file.LabelRow]], example_writing.Scans | beam.pvalue.AsList]:
     """Returns batches of rows, and scans of the label file's blocks to be given to DoFns."""
-    header = label_file.read_header(label_path)
+    header = label_file.read_header(label_path, group_column)
     numbered = list(enumerate(label_file.blocks(label_path)))
     scans: example_writing.Scans | beam.pvalue.AsList
     if len(numbered) == 1:
@@ -407,6 +432,7 @@ def ingest(
     attribute_names: list[str],
     rows_per_group: int = example_writing.ROWS_PER_GROUP,
     reader: FaceReader | None = None,
+    grouping: split_groups.Grouping = split_groups.NO_GROUPING,
 ) -> None:
     """Adds ingestion to a Beam pipeline.
 
@@ -414,16 +440,18 @@ def ingest(
         pipeline: the Beam pipeline.
         data_dir: directory with `labels.csv` and the images.
         split_dirs: output directory of each split; TFRecord files of serialized tf.Examples are written there.
-        rejects_dir: output directory of `rejects.csv`, `counts.json` and `summary.json`.
+        rejects_dir: output directory of `rejects.csv`, `counts.json`, `summary.json` and, where near-duplicates are looked for,
+            `near_duplicates.csv`.
         fractions: share of each split.
         limits: ages and image sides that are accepted.
-        attribute_names: attribute columns, in the label file's order.
+        attribute_names: attribute columns, in the label file's order, without the group column.
         rows_per_group: how many rows are written at once by one worker, to one file of each split that they fall in.
         reader: cuts the main face out of each photograph, which becomes the example's image; None to take photographs as they are.
+        grouping: what is kept in one split beside copies of a picture.
     """
     label_path = storage.join(data_dir, features.LABEL_FILE)
     shards = tar_shards.find(data_dir)
-    batches, scans = _read_rows(pipeline, label_path)
+    batches, scans = _read_rows(pipeline, label_path, grouping.column)
     checked = batches | "CheckRows" >> (
         beam.ParDo(_CheckRows(limits))
         .with_output_types(list[row_checks.Candidate])
@@ -432,20 +460,25 @@ def ingest(
     images: image_folder.Images
     if shards:
         images = in_shards = tar_shards.TarShards(data_dir, shards)
-        hashed = tar_lookup.locate(pipeline, in_shards, checked.usable, scans, rows_per_group)
+        hashed = tar_lookup.locate(pipeline, in_shards, checked.usable, scans, rows_per_group, grouping, limits)
     else:
         images = loose = image_folder.ImageFolder(data_dir)
         hashed = checked.usable | "HashImages" >> (
-            beam.ParDo(_HashImages(loose, rows_per_group), scans)
+            beam.ParDo(_HashImages(loose, rows_per_group, grouping, limits), scans)
             .with_output_types(tuple[int, tuple[bytes, row_checks.Candidate]])
-            .with_outputs(row_checks.REJECTED, row_checks.TALLY, main="hashed")
+            .with_outputs(row_checks.REJECTED, row_checks.TALLY, split_groups.SEEN, main="hashed")
         )
+    joined: split_groups.Keys | beam.pvalue.AsSingleton = {}
+    tallies: list[beam.pvalue.PCollection[tally.Tally]] = []
+    if grouping.is_any:
+        split_of = functools.partial(_split_of_key, fractions)
+        joined, tallies = split_groups.join(hashed[split_groups.SEEN], scans, grouping, fractions, split_of, rejects_dir)
     files = example_writing.ExampleFiles(split_dirs)
     written = (
         hashed.hashed
         | "GroupPictures" >> beam.GroupByKey()
         | "WriteExamples"
-        >> beam.ParDo(_WriteExamples(images, files, limits, fractions, attribute_names, reader))
+        >> beam.ParDo(_WriteExamples(images, files, limits, fractions, attribute_names, reader), joined)
         .with_output_types(tuple[str, str])
         .with_outputs(row_checks.REJECTED, row_checks.TALLY, main="files")
     )
@@ -460,4 +493,4 @@ def ingest(
 
     steps = (checked, hashed, written)
     _write_rejects([step[row_checks.REJECTED] for step in steps], rejects_dir)
-    _write_totals([step[row_checks.TALLY] for step in steps], rejects_dir)
+    _write_totals([*(step[row_checks.TALLY] for step in steps), *tallies], rejects_dir)

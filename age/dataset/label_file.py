@@ -38,6 +38,7 @@ class LabelRow:
         age_text: the `real_age` field as written.
         attributes: one value for each attribute column, blanks included, in the header's order.
         problem: why the row has no usable fields, or None.
+        group: the field of the group column; empty where it is blank, or there is no such column.
     """
 
     line: int
@@ -45,6 +46,7 @@ class LabelRow:
     age_text: str
     attributes: tuple[str, ...]
     problem: str | None = None
+    group: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,14 +57,16 @@ class Header:
         columns: the names, stripped of surrounding blanks.
         separator: the character between fields.
         attributes: names of the optional columns. A column without a name (such as the index that pandas writes) is
-            not one.
+            not one, nor is the group column.
         line: number of its line; those before it are blank.
+        group_column: name of the column whose photographs stay together, or None.
     """
 
     columns: tuple[str, ...]
     separator: str
     attributes: tuple[str, ...]
     line: int
+    group_column: str | None = None
 
 
 def _lines_of(file: BinaryIO) -> Iterator[bytes]:
@@ -137,8 +141,21 @@ def _check_header(where: str, columns: tuple[str, ...]) -> None:
         )
 
 
-def read_header(path: str) -> Header:
+def _check_group_column(where: str, columns: tuple[str, ...], group_column: str | None) -> None:
+    if group_column is not None and group_column not in columns:
+        found = ", ".join(repr(column) for column in columns)
+        raise BadInput(
+            f"{where}: no column {group_column!r} (data.group_column); the columns are {found}. Expected one that says for each "
+            "photograph whom or what it belongs to: name one of these, or leave data.group_column out."
+        )
+
+
+def read_header(path: str, group_column: str | None = None) -> Header:
     """Reads the first line of a label file.
+
+    Args:
+        path: the label file.
+        group_column: name of the column that says which photographs stay together, or None.
 
     Raises:
         BadInput: the file is missing, empty, not UTF-8, or its columns are not what a label file needs.
@@ -165,8 +182,9 @@ def read_header(path: str) -> Header:
     except csv.Error as error:
         raise BadInput(f"{where}: not a line of CSV: {error}. Look for a quotation mark without its partner.") from error
     _check_header(where, columns)
-    attributes = tuple(column for column in columns if column and column not in _REQUIRED_COLUMNS)
-    return Header(columns=columns, separator=separator, attributes=attributes, line=number)
+    _check_group_column(where, columns, group_column)
+    attributes = tuple(column for column in columns if column and column not in (*_REQUIRED_COLUMNS, group_column))
+    return Header(columns=columns, separator=separator, attributes=attributes, line=number, group_column=group_column)
 
 
 def read_rows(path: str) -> Iterator[LabelRow]:
@@ -193,6 +211,7 @@ def _row_maker(header: Header) -> Callable[[int, list[str]], LabelRow]:
     name_at = header.columns.index(features.FILE_NAME_COLUMN)
     age_at = header.columns.index(features.REAL_AGE_COLUMN)
     attributes_at = [header.columns.index(attribute) for attribute in header.attributes]
+    group_at = None if header.group_column is None else header.columns.index(header.group_column)
 
     def to_row(line: int, fields: list[str]) -> LabelRow:
         if len(fields) != len(header.columns):
@@ -208,6 +227,7 @@ def _row_maker(header: Header) -> Callable[[int, list[str]], LabelRow]:
             file_name=fields[name_at],
             age_text=fields[age_at],
             attributes=tuple(fields[index].strip() for index in attributes_at),
+            group="" if group_at is None else fields[group_at].strip(),
         )
 
     return to_row

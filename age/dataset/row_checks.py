@@ -33,7 +33,8 @@ class Reject:
 class Candidate:
     """A row whose fields are usable; its image has not been decoded yet.
 
-    `place` says where the image lies when its name does not: in a tar shard.
+    `place` says where the image lies when its name does not: in a tar shard. `group` is whom or what the photograph belongs
+    to, by the group column; empty where nobody knows.
     """
 
     line: int
@@ -43,6 +44,7 @@ class Candidate:
     attributes: tuple[str, ...]
     sha256: str = ""
     place: image_folder.Place = ()
+    group: str = ""
 
 
 _Record = TypeVar("_Record", label_file.LabelRow, Candidate)
@@ -94,4 +96,4 @@ def check_row(row: label_file.LabelRow, limits: Limits) -> Candidate | Reject:
         return reject(row, "age_not_a_number", f"real_age is {row.age_text!r}; expected a number of years")
     if not limits.min_age <= age <= limits.max_age:
         return reject(row, "age_out_of_range", f"real_age is {age:g}; expected {limits.min_age:g} to {limits.max_age:g} years")
-    return Candidate(row.line, row.file_name, row.age_text, age, row.attributes)
+    return Candidate(row.line, row.file_name, row.age_text, age, row.attributes, group=row.group)

@@ -33,6 +33,7 @@ _KEPT_OF_IT = 5_000
 _CUT = frozenset({"sizes", "attributes"})
 
 _ROWS, _SPLITS, _REJECTS, _DUPLICATES, _SIZES = ("rows",), ("splits",), ("rejects",), ("duplicates",), ("sizes",)
+_NEAR_DUPLICATES, _GROUPS = ("near_duplicates",), ("groups",)
 
 
 def _add(tally: Tally, section: Section, key: Any, number: int = 1) -> None:
@@ -50,6 +51,18 @@ def add_reject(tally: Tally, reason: str) -> None:
 
 def add_duplicate(tally: Tally) -> None:
     _add(tally, _DUPLICATES, "")
+
+
+def add_near_duplicates(tally: Tally, pairs: int, apart: int, different_ages: int) -> None:
+    """Counts pairs of near-duplicates, those that their own hashes would put in two splits, and those whose ages differ."""
+    for key, number in (("pairs", pairs), ("apart", apart), ("different_ages", different_ages)):
+        _add(tally, _NEAR_DUPLICATES, key, number)
+
+
+def add_group(tally: Tally, apart: bool) -> None:
+    """Counts a group, such as a person, and whether the hashes of its photographs would put them in two splits."""
+    _add(tally, _GROUPS, "groups")
+    _add(tally, _GROUPS, "apart", int(apart))
 
 
 def add_age(tally: Tally, where: str, age: float) -> None:
@@ -137,8 +150,8 @@ def summary_json(total: Tally) -> str:
     """Returns the content of `summary.json`: what the labels and the used pictures are like.
 
     Its keys are `ages` (for `labels` and each split, the number of rows or pictures by age in years), `sizes` (the most
-    common ones, then how many others), `brightness` (of each split: histogram and mean) and `attributes` (the most
-    common values of each column).
+    common ones, then how many others), `brightness` (of each split: histogram and mean), `attributes` (the most
+    common values of each column), and `near_duplicates` and `groups`, null where they were not looked for.
     """
     sections: dict[str, dict[str, dict[Any, int]]] = {"ages": {}, "brightness": {}, "attributes": {}}
     for section, counts in sorted(total.items()):
@@ -159,6 +172,8 @@ def summary_json(total: Tally) -> str:
                 name: [{"value": value, "count": number} for value, number in _most_frequent(counts, _LISTED_VALUES)]
                 for name, counts in sections["attributes"].items()
             },
+            "near_duplicates": total.get(_NEAR_DUPLICATES),
+            "groups": total.get(_GROUPS),
         },
         indent=2,
     )

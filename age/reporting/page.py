@@ -181,6 +181,7 @@ def _render(
             splits=features.SPLITS,
             decade=features.AGE_DECADE,
             rejects_file=data_facts.REJECTS_FILE if verdict.paths.rejects else None,
+            near_duplicates_file=data_facts.NEAR_DUPLICATES_FILE if verdict.paths.rejects else None,
             model_card_file=MODEL_CARD_FILE if verdict.paths.model_card else None,
             blessing_file=content_file(verdict),
         )
@@ -206,7 +207,7 @@ def write_verdict(verdict: Verdict, *directories: str) -> None:
 
 
 def write(verdict: Verdict, *directories: str, drawn_before: str | None = None) -> None:
-    """Writes `report.html`, `blessing.json`, `rejects.csv` and `model_card.md` of a verdict into each directory.
+    """Writes `report.html`, `blessing.json`, `rejects.csv`, `near_duplicates.csv` and `model_card.md` into each directory.
 
     Args:
         verdict: of a run.
@@ -215,6 +216,10 @@ def write(verdict: Verdict, *directories: str, drawn_before: str | None = None) 
     """
     page = render(verdict, drawn_before)
     beside = {data_facts.REJECTS_FILE: verdict.paths.rejects, MODEL_CARD_FILE: verdict.paths.model_card}
+    if verdict.paths.rejects and verdict.data.near_duplicates:
+        beside[data_facts.NEAR_DUPLICATES_FILE] = os.path.join(
+            os.path.dirname(verdict.paths.rejects), data_facts.NEAR_DUPLICATES_FILE
+        )
     for directory in directories:
         storage.make_directory(directory)
         for name, source in beside.items():

@@ -6,6 +6,7 @@ from tfx.dsl.components.base import base_beam_component, executor_spec
 from tfx.types import channel, component_spec, standard_artifacts
 
 from age import code_digest
+from age.dataset.split_groups import NO_GROUPING, Grouping
 from components.artifacts import Rejects
 from components.face_example_gen import executor
 from schemas.age_schema import Limits
@@ -22,6 +23,7 @@ class FaceExampleGenSpec(component_spec.ComponentSpec):
         "face_detector": component_spec.ExecutionParameter(type=str),
         "face_detector_digest": component_spec.ExecutionParameter(type=str),
         "align": component_spec.ExecutionParameter(type=int),
+        "grouping": component_spec.ExecutionParameter(type=str),
         "code": component_spec.ExecutionParameter(type=str),
     }
     INPUTS = {}
@@ -49,6 +51,7 @@ class FaceExampleGen(base_beam_component.BaseBeamComponent):
         face_detector: model file of YuNet; empty for none. The examples then say how faces lie in them.
         face_detector_digest: SHA-256 of that file; another content under the same path is another parameter for the cache.
         align: whether the main face of each photograph is cut out.
+        grouping: what is kept in one split beside copies of a picture.
     """
 
     SPEC_CLASS = FaceExampleGenSpec
@@ -63,6 +66,7 @@ class FaceExampleGen(base_beam_component.BaseBeamComponent):
         face_detector: str = "",
         face_detector_digest: str = "",
         align: bool = False,
+        grouping: Grouping = NO_GROUPING,
     ):
         super().__init__(
             FaceExampleGenSpec(
@@ -73,6 +77,7 @@ class FaceExampleGen(base_beam_component.BaseBeamComponent):
                 face_detector=face_detector,
                 face_detector_digest=face_detector_digest,
                 align=int(align),
+                grouping=json.dumps(vars(grouping)),
                 code=code_digest.of(executor.__name__),
                 examples=channel.Channel(type=standard_artifacts.Examples),
                 rejects=channel.Channel(type=Rejects),

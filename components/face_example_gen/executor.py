@@ -9,6 +9,7 @@ from tfx.types import artifact_utils
 
 from age import progress, storage
 from age.dataset import beam_leftovers, example_framing, ingestion, label_file
+from age.dataset.split_groups import Grouping
 from age.faces.detection import FaceDetector
 from age.faces.face_reader import FaceReader
 from age.faces.framing import ALIGNED, FRAMING
@@ -36,7 +37,8 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         rejects = artifact_utils.get_single_instance(output_dict["rejects"])
         fractions = json.loads(exec_properties["splits"])
         data_dir = exec_properties["data_dir"]
-        header = label_file.read_header(storage.join(data_dir, features.LABEL_FILE))
+        grouping = Grouping(**json.loads(exec_properties["grouping"]))
+        header = label_file.read_header(storage.join(data_dir, features.LABEL_FILE), grouping.column)
 
         examples.split_names = artifact_utils.encode_split_names(list(fractions))
         split_dirs = {split: artifact_utils.get_split_uri([examples], split) for split in fractions}
@@ -55,6 +57,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
                 limits=Limits(**json.loads(exec_properties["limits"])),
                 attribute_names=list(header.attributes),
                 reader=FaceReader(detector, ALIGNED) if detector and aligned else None,
+                grouping=grouping,
             )
         for directory in (*split_dirs.values(), rejects.uri):
             beam_leftovers.remove(directory)

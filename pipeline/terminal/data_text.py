@@ -50,6 +50,18 @@ def data_text(verdict: Verdict) -> str:
         ("splits", ", ".join(f"{split} {data.splits.get(split, 0)}" for split in features.SPLITS)),
         ("ages", _ages(data.ages["labels"])),
     ]
+    if data.near_duplicates:
+        near = data.near_duplicates
+        rows.insert(
+            1,
+            (
+                "looks alike",
+                f"{near.pairs} pairs of pictures, each in one split ({near.apart} would be in two), "
+                f"{near.different_ages} with two ages",
+            ),
+        )
+    if data.groups:
+        rows.insert(1, ("groups", f"{data.groups.groups}, each in one split ({data.groups.apart} would be in several)"))
     rows += [(f"  {split}", _ages(data.ages[split])) for split in features.SPLITS]
     if data.sizes:
         rows.append(("pixels", _sizes(data.sizes)))

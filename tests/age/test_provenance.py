@@ -17,13 +17,23 @@ def configured(one_face, *overrides):
     return configuration.load(None, ["trainer.weights=none", *overrides], data_dir=str(one_face), workdir="/w").described()
 
 
-@pytest.mark.parametrize("change", ["trainer.epochs=3", "data.splits={train: 0.7, validation: 0.2, test: 0.1}"])
+@pytest.mark.parametrize(
+    "change",
+    ["trainer.epochs=3", "data.splits={train: 0.7, validation: 0.2, test: 0.1}", "data.near_duplicates=ignore"],
+)
 def test_recipe_changes_with_what_the_model_depends_on_and_thresholds_are_none_of_it(one_face, change):
     def recipe(*overrides):
         return provenance.resolve(configured(one_face, *overrides), SCHEMA, None).recipe
 
     assert recipe(change) != recipe() == recipe("evaluator.max_mae=3")
     assert provenance.resolve(configured(one_face), SCHEMA + "\n", None).recipe != recipe()
+
+
+def test_group_column_that_is_not_there_is_said_before_anything_is_loaded(one_face):
+    with pytest.raises(
+        BadInput, match=r"no column 'person_id' \(data.group_column\); the columns are 'file_name', 'real_age'"
+    ):
+        provenance.resolve(configured(one_face, "data.group_column=person_id"), SCHEMA, None)
 
 
 def test_recipe_changes_with_the_code_that_makes_the_model(one_face, monkeypatch):

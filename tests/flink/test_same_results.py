@@ -17,6 +17,7 @@ from components.artifacts import Metrics
 from pipeline import configuration
 from pipeline.local import local_runner
 from schemas import features
+from tests.age.dataset.test_near_duplicates import encoded, scene
 from tests.end_to_end.conftest import SMALL_RUN, run_pipeline, write_shades
 from tests.flink.conftest import overrides
 
@@ -26,13 +27,18 @@ CLOSE = {"rel": 1e-6, "abs": 1e-6}
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory) -> pathlib.Path:
-    """320 pictures, one of them twice, and a row without one: something to find and something to refuse."""
+    """326 pictures, one of them twice, three that look like another one, and a row without one: something to find and to refuse."""
     directory = write_shades(tmp_path_factory.mktemp("shades") / "data")
     images = directory / "images"
     (images / "again.png").write_bytes((images / "0000.png").read_bytes())
     rows = (directory / "labels.csv").read_text().splitlines()
     again = ",".join(["again.png", *rows[1].split(",")[1:]])
-    (directory / "labels.csv").write_text("\n".join([*rows, again, "gone.png,30,male", ""]))
+    alike = []
+    for number in range(3):
+        for name, picture in (("one", scene(number)), ("other", scene(number).resize((100, 100)))):
+            (images / f"{name}{number}.jpg").write_bytes(encoded(picture))
+            alike.append(f"{name}{number}.jpg,{30 + len(alike)},male")
+    (directory / "labels.csv").write_text("\n".join([*rows, *alike, again, "gone.png,30,male", ""]))
     return directory
 
 
@@ -101,7 +107,7 @@ def numbers_of(metrics) -> dict:
 def test_records_and_splits_are_the_same(in_process, on_flink):
     here, there = records(in_process), records(on_flink)
     assert there == here
-    assert sum(map(len, here.values())) == 320 and set(here) == {f"Split-{split}" for split in features.SPLITS}
+    assert sum(map(len, here.values())) == 326 and set(here) == {f"Split-{split}" for split in features.SPLITS}
 
 
 def test_rejects_and_counts_are_the_same(in_process, on_flink):
@@ -110,7 +116,11 @@ def test_rejects_and_counts_are_the_same(in_process, on_flink):
     assert sorted((there / "rejects.csv").read_text().splitlines()) == lines and "missing_file" in lines[0] + lines[1]
     counts = json.loads((here / "counts.json").read_text())
     assert json.loads((there / "counts.json").read_text()) == counts
-    assert (counts["used"], counts["duplicates"], counts["rejected"]) == (320, 1, 1)
+    assert (counts["used"], counts["duplicates"], counts["rejected"]) == (326, 1, 1)
+    summary = json.loads((here / "summary.json").read_text())
+    assert json.loads((there / "summary.json").read_text()) == summary
+    assert (summary["near_duplicates"]["pairs"], summary["near_duplicates"]["different_ages"]) == (3, 3)
+    assert (there / "near_duplicates.csv").read_text() == (here / "near_duplicates.csv").read_text()
 
 
 def test_statistics_are_the_same(in_process, on_flink):

@@ -116,6 +116,11 @@ def test_wrong_type_is_said_with_key_and_value(file, text, said):
         ("data: {dir: ''}", "data.dir is ''; string should have at least 1 character."),
         ("workdir: gs://bucket/runs", "workdir is gs://bucket/runs; a run on this machine keeps its metadata store"),
         ("serving: {dir: ''}", "serving.dir is ''; string should have at least 1 character."),
+        (
+            "data: {near_duplicates: maybe}",
+            "data.near_duplicates is 'maybe'; input should be 'together', 'together_mirrored' or",
+        ),
+        ("data: {group_column: ''}", "data.group_column is ''; string should have at least 1 character."),
         ("data: {splits: {train: 1}}", "data.splits.train is 1; input should be less than 1."),
         ("evaluator: {slice_ceilings: {gender: 9}}", "'gender' names no slice; expected 'column=value', such as"),
         (

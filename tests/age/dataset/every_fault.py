@@ -14,7 +14,7 @@ import tensorflow as tf
 from apache_beam.options.pipeline_options import PipelineOptions
 from PIL import Image
 
-from age.dataset import ingestion, label_file
+from age.dataset import ingestion, label_file, split_groups
 from schemas.age_schema import Limits
 
 LIMITS = Limits(min_age=0.0, max_age=116.0, min_side=16, max_side=8192)
@@ -254,7 +254,7 @@ def read_back(split_dirs: dict[str, pathlib.Path], rejects_dir: pathlib.Path) ->
     return Ingested(splits, rejects, counts, summary)
 
 
-def run_ingest(data_dir: str, output: pathlib.Path) -> Ingested:
+def run_ingest(data_dir: str, output: pathlib.Path, grouping: split_groups.Grouping = split_groups.NO_GROUPING) -> Ingested:
     split_dirs = {split: output / f"Split-{split}" for split in FRACTIONS}
     for directory in (*split_dirs.values(), output / "rejects"):
         directory.mkdir(parents=True)
@@ -266,7 +266,8 @@ def run_ingest(data_dir: str, output: pathlib.Path) -> Ingested:
             rejects_dir=str(output / "rejects"),
             fractions=FRACTIONS,
             limits=LIMITS,
-            attribute_names=list(label_file.read_header(f"{data_dir}/labels.csv").attributes),
+            attribute_names=list(label_file.read_header(f"{data_dir}/labels.csv", grouping.column).attributes),
+            grouping=grouping,
         )
     return read_back(split_dirs, output / "rejects")
 

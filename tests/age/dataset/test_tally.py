@@ -89,4 +89,11 @@ def test_nothing_ingested_is_a_summary_too():
     empty = total([])
 
     assert json.loads(tally.counts_json(empty))["rows"] == 0
-    assert json.loads(tally.summary_json(empty)) == {"ages": {}, "sizes": [], "brightness": {}, "attributes": {}}
+    assert json.loads(tally.summary_json(empty)) == {
+        "ages": {},
+        "sizes": [],
+        "brightness": {},
+        "attributes": {},
+        "near_duplicates": None,
+        "groups": None,
+    }

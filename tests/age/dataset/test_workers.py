@@ -5,7 +5,10 @@ import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from age.dataset import example_writing, image_checks, ingestion, label_file
+from age.dataset.split_groups import Grouping
 from tests.age.dataset import every_fault
+
+GROUPING = Grouping("città", near_duplicates=True, mirrored=True)
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +36,7 @@ def ingest(data, output, options=(), runner=None):
     split_dirs = {split: output / split for split in every_fault.FRACTIONS}
     for directory in (*split_dirs.values(), output / "rejects"):
         directory.mkdir(parents=True)
-    attributes = list(label_file.read_header(f"{data}/labels.csv").attributes)
+    attributes = list(label_file.read_header(f"{data}/labels.csv", GROUPING.column).attributes)
     with beam.Pipeline(runner, options=PipelineOptions(list(options))) as pipeline:
         ingestion.ingest(
             pipeline,
@@ -44,6 +47,7 @@ def ingest(data, output, options=(), runner=None):
             every_fault.LIMITS,
             attributes,
             rows_per_group=10,
+            grouping=GROUPING,
         )
     return written(output)
 

@@ -578,6 +578,43 @@ def test_rejected_rows_lie_beside_the_page(generated, written, reader):
     assert "rejects.csv" in opened.eval_on_selector_all("#data a", "all => all.map(one => one.getAttribute('href'))")
 
 
+def test_near_duplicates_and_groups_are_counted_and_shown(generated, written, reader):
+    verdict = generated.with_changes()
+    pair = {
+        "file_name": "<b>anna.jpg",
+        "real_age": 30.0,
+        "other_file_name": "again.jpg",
+        "other_real_age": 52.0,
+        "differing_bits": 9,
+        "mirrored": True,
+        "apart": True,
+    }
+    verdict["data"]["near_duplicates"] = {"pairs": 63, "apart": 25, "different_ages": 49, "examples": [pair]}
+    verdict["data"]["groups"] = {"groups": 82, "apart": 70}
+    verdict["configuration"]["data"]["group_column"] = "person_id"
+
+    listed = generated.directory / "near_duplicates.csv"
+    listed.write_text("file_name,real_age\n")
+
+    path = written(verdict)
+    listed.unlink()
+    opened = reader.open(path)
+
+    assert (path.parent / "near_duplicates.csv").read_text() == "file_name,real_age\n"
+    rows = opened.eval_on_selector_all("#data table tr", "all => all.map(one => one.innerText.replace(/\\s+/g, ' ').trim())")
+    assert [row for row in rows if row.startswith("near-duplicates 63 pairs") and "25 would be in two" in row]
+    assert [row for row in rows if row.startswith("groups 82 values of person_id") and "70 would be in several" in row]
+    shown = opened.inner_text("#near-duplicates tbody").split("\t")
+    assert [cell.strip() for cell in shown] == [
+        "<b>anna.jpg",
+        "30",
+        "again.jpg",
+        "52",
+        "9",
+        "mirrored, would be in two splits",
+    ]
+
+
 def test_photographs_that_are_gone_are_said_to_be_and_the_page_is_written(generated, written, reader):
     verdict = generated.with_changes()
     verdict["paths"]["examples"] = str(generated.directory / "rejects.csv")

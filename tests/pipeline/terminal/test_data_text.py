@@ -54,6 +54,14 @@ def test_data_are_said_in_lines():
     assert text.endswith("The data gate would let a run go on.")
 
 
+def test_what_is_kept_in_one_split_is_counted():
+    near = {"pairs": 63, "apart": 25, "different_ages": 49, "examples": []}
+    text = data_text.data_text(Verdict.from_content(verdict(near_duplicates=near, groups={"groups": 82, "apart": 70})))
+
+    assert "63 pairs of pictures, each in one split (25 would be in two), 49 with two ages" in text
+    assert "82, each in one split (70 would be in several)" in text
+
+
 def test_what_stops_a_run_comes_last():
     stopped = {**verdict(), "stopped_by": "DataGate", "reasons": ["Every image is missing."]}
 
