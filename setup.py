@@ -83,6 +83,7 @@ setup(
         "absl-py>=1.4,<3",
         "protobuf>=3.20.3,<7",
         "numpy>=1.26,<3",
+        "scipy>=1.12,<2",
         "pydantic>=2,<3",
         "click>=8.1,<9",
         "PyYAML>=6,<7",

@@ -1,4 +1,4 @@
-"""Where data sets come from: `sample-data`, `import-utkface` and `import-appa-real`."""
+"""Where data sets come from: `sample-data` and an `import-…` for each data set that is known."""
 
 import click
 
@@ -36,4 +36,63 @@ def import_appa_real(source, destination):
     click.echo(importer.import_appa_real(source, destination))
 
 
-COMMANDS = (sample_data, import_utkface, import_appa_real)
+@click.command("import-fgnet")
+@click.argument("source")
+@click.argument("destination")
+def import_fgnet(source, destination):
+    """Turn FG-NET's downloaded folder SOURCE into the input form in DESTINATION, with person_id."""
+    from age.dataset.sources import import_fgnet as importer
+
+    click.echo(importer.import_fgnet(source, destination))
+
+
+@click.command("import-all-age-faces")
+@click.argument("source")
+@click.argument("destination")
+def import_all_age_faces(source, destination):
+    """Turn All-Age-Faces' downloaded folder SOURCE into the input form in DESTINATION, with person_id."""
+    from age.dataset.sources import import_all_age_faces as importer
+
+    click.echo(importer.import_all_age_faces(source, destination))
+
+
+@click.command("import-agedb")
+@click.argument("source")
+@click.argument("destination")
+def import_agedb(source, destination):
+    """Turn AgeDB's downloaded folder SOURCE into the input form in DESTINATION, with person_id."""
+    from age.dataset.sources import import_agedb as importer
+
+    click.echo(importer.import_agedb(source, destination))
+
+
+@click.command("import-morph")
+@click.argument("source")
+@click.argument("destination")
+def import_morph(source, destination):
+    """Turn MORPH's downloaded folder SOURCE into the input form in DESTINATION, with person_id."""
+    from age.dataset.sources import import_morph as importer
+
+    click.echo(importer.import_morph(source, destination))
+
+
+@click.command("import-imdb-wiki")
+@click.argument("source")
+@click.argument("destination")
+def import_imdb_wiki(source, destination):
+    """Turn SOURCE, a part of IMDB-WIKI, into the input form in DESTINATION, with person_id."""
+    from age.dataset.sources import import_imdb_wiki as importer
+
+    click.echo(importer.import_imdb_wiki(source, destination))
+
+
+COMMANDS = (
+    sample_data,
+    import_utkface,
+    import_appa_real,
+    import_fgnet,
+    import_all_age_faces,
+    import_agedb,
+    import_morph,
+    import_imdb_wiki,
+)

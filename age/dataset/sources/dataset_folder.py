@@ -6,7 +6,7 @@ import filecmp
 import io
 import os
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from age import storage
 from schemas import features
@@ -14,7 +14,12 @@ from schemas.bad_input import BadInput
 
 IMAGE_FOLDER = "final_files"
 
+PERSON_COLUMN = "person_id"
+"""Attribute column that says whose photograph it is, for `data.group_column`."""
+
 _NAMES_TOLD = 10
+_SUFFIXES = (".jpg", ".jpeg", ".png")
+_JPEG_MAGIC = b"\xff\xd8\xff"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,6 +99,61 @@ def check_ends(source: str, destination: str) -> None:
             f"{label_path}: there is a label file already, and it would be overwritten. Name another directory, or "
             "remove the file first."
         )
+
+
+@dataclasses.dataclass(frozen=True)
+class NameLabels:
+    """What a file's name says of the person on it: `real_age` in years as written, and a value by attribute column."""
+
+    real_age: str
+    attributes: Mapping[str, str]
+
+
+def import_by_names(
+    source: str,
+    destination: str,
+    read_name: Callable[[str], NameLabels | None],
+    attributes: Sequence[str],
+    expected: str,
+) -> ImportSummary:
+    """Imports a data set that says everything in its files' names; rows are in the order of the files' paths.
+
+    Args:
+        source: the folder, flat or with subfolders.
+        destination: a directory without a label file; it may be the source itself or lie in it.
+        read_name: returns what a name (without folders) says, or None where it says no age.
+        attributes: names of the attribute columns.
+        expected: the kind of name that was expected, for messages, such as `001A02.JPG`.
+
+    Raises:
+        BadInput: the source has no picture with such a name, or the destination can't be used.
+    """
+    check_ends(source, destination)
+    pictures: list[Picture] = []
+    left_out: list[LeftOut] = []
+    found = files(source, destination)
+    for folder, name in found:
+        path, relative_path = os.path.join(source, folder, name), os.path.join(folder, name)
+        labels = read_name(name) if is_picture(path) else None
+        if labels is not None:
+            pictures.append(Picture(path, folder, labels.real_age, labels.attributes))
+        elif is_picture(path):
+            left_out.append(LeftOut(relative_path, f"its name is not of the kind {expected}"))
+        else:
+            left_out.append(LeftOut(relative_path, "not a picture"))
+    if not pictures:
+        raise no_such_names(source, found, expected)
+    return write(destination, pictures, attributes, left_out)
+
+
+def no_such_names(source: str, found: Sequence[tuple[str, str]], expected: str) -> BadInput:
+    """Returns what to say of a folder none of whose pictures is named as those of the data set are."""
+    shown = ", ".join(os.path.join(*file) for file in found[:3]) if found else "no files"
+    shown += ", …" if len(found) > 3 else ""
+    return BadInput(
+        f"{source}: no picture here is named as the data set's are (found: {shown}). Expected names such as {expected}, here or "
+        "in subfolders."
+    )
 
 
 def write(
@@ -198,3 +258,34 @@ def _link_or_copy(source: str, target: str) -> str:
         shutil.copyfile(source, unfinished)
         os.replace(unfinished, target)
         return "copied"
+
+
+def files(source: str, destination: str) -> list[tuple[str, str]]:
+    """Lists folder (relative to the source) and name of every file, in order, without what an import has written."""
+    written = os.path.realpath(os.path.join(destination, IMAGE_FOLDER))
+    found: list[tuple[str, str]] = []
+    seen = set()
+    for folder, subfolders, names in os.walk(source, followlinks=True):
+        real = os.path.realpath(folder)
+        if real in seen or (real == written and folder != source):
+            subfolders.clear()
+            continue
+        seen.add(real)
+        relative = os.path.relpath(folder, source)
+        found.extend(("" if relative == os.curdir else relative, name) for name in names)
+    return sorted(found)
+
+
+def is_picture(path: str) -> bool:
+    """Whether a file is a JPEG or PNG file, by its name or, without one that says so, by its first bytes."""
+    name = os.path.basename(path)
+    if name.startswith("."):
+        # macOS packs a `._` file beside each file, with the same name and suffix and no picture in it.
+        return False
+    if name.lower().endswith(_SUFFIXES):
+        return True
+    try:
+        with open(path, "rb") as file:
+            return file.read(len(_JPEG_MAGIC)) == _JPEG_MAGIC
+    except OSError:
+        return False

@@ -7,12 +7,10 @@ APPA-REAL (Agustsson et al., FG 2017; https://chalearnlap.cvc.uab.cat/dataset/26
 (`file,gender,race,makeup,time,happiness`).
 """
 
-import csv
 import dataclasses
 import os
-from collections.abc import Iterator, Sequence
 
-from age.dataset.sources import dataset_folder
+from age.dataset.sources import dataset_folder, label_table
 from age.dataset.sources.dataset_folder import ImportSummary, LeftOut, Picture
 from schemas.bad_input import BadInput
 
@@ -54,7 +52,7 @@ def import_appa_real(source: str, destination: str) -> ImportSummary:
         if not os.path.exists(label_path):
             left_out.append(LeftOut(part, f"the release has no {_label_file(part)}"))
             continue
-        for row in _read_csv(label_path, ("file_name", "real_age")):
+        for row in label_table.read(label_path, ("file_name", "real_age"), "APPA-REAL"):
             name = row["file_name"].strip()
             photo = os.path.join(release, part, name)
             if not name or os.path.basename(name) != name:
@@ -100,26 +98,7 @@ def _categories(release: str) -> dict[tuple[str, str], dict[str, str]]:
         for part in PARTS:
             path = os.path.join(folder, f"allcategories_{part}.csv")
             if os.path.exists(path):
-                for row in _read_csv(path, _CATEGORY_COLUMNS):
+                for row in label_table.read(path, _CATEGORY_COLUMNS, "APPA-REAL"):
                     file, gender, race = (row[column].strip() for column in _CATEGORY_COLUMNS)
                     found.setdefault((part, file), {"gender": gender.lower(), "ethnicity": race.lower()})
     return found
-
-
-def _read_csv(path: str, columns: Sequence[str]) -> Iterator[dict[str, str]]:
-    """Yields the rows of a label file of the release as dictionaries of the columns asked for."""
-    try:
-        with open(path, encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file, skipinitialspace=True, restval="")
-            header = [column.strip() for column in reader.fieldnames or ()]
-            reader.fieldnames = header
-            missing = [column for column in columns if column not in header]
-            if missing:
-                raise BadInput(
-                    f"{path}, line 1: no column {', '.join(map(repr, missing))}; the columns are "
-                    f"{', '.join(map(repr, header)) or 'none'}. Expected the file as APPA-REAL's archive has it."
-                )
-            for row in reader:
-                yield {column: row[column] for column in columns}
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise BadInput(f"{path}: not a CSV file in UTF-8: {error}. Unpack the archive again.") from error

@@ -16,8 +16,6 @@ GENDERS = {"0": "male", "1": "female"}
 ETHNICITIES = {"0": "white", "1": "black", "2": "asian", "3": "indian", "4": "other"}
 
 _CROP = ".chip.jpg"
-_SUFFIXES = (".jpg", ".jpeg", ".png")
-_JPEG_MAGIC = b"\xff\xd8\xff"
 # Whatever follows the date is left alone: the real names have a space there, lack a dot, or end in `.pg`.
 _NAME = re.compile(r"(?P<age>\d{1,3})_(?P<codes>(?:\d?_){0,2})\d{8}", re.ASCII)
 
@@ -70,13 +68,13 @@ def import_utkface(source: str, destination: str) -> ImportSummary:
     dataset_folder.check_ends(source, destination)
     pictures: list[Picture] = []
     left_out: list[LeftOut] = []
-    files = _files(source, destination)
+    files = dataset_folder.files(source, destination)
     crops = {name for _, name in files if name.endswith(_CROP)}
     for folder, name in files:
         path = os.path.join(source, folder, name)
         relative_path = os.path.join(folder, name)
         labels = read_name(name)
-        if not _is_picture(path):
+        if not dataset_folder.is_picture(path):
             left_out.append(LeftOut(relative_path, "not a picture"))
         elif labels is None:
             left_out.append(LeftOut(relative_path, "no age in its name"))
@@ -93,33 +91,3 @@ def import_utkface(source: str, destination: str) -> ImportSummary:
             "26_1_2_20170104022229597.jpg.chip.jpg, here or in subfolders."
         )
     return dataset_folder.write(destination, pictures, ATTRIBUTES, left_out)
-
-
-def _files(source: str, destination: str) -> list[tuple[str, str]]:
-    """Lists folder (relative to the source) and name of every file, in order, without what an import has written."""
-    written = os.path.realpath(os.path.join(destination, dataset_folder.IMAGE_FOLDER))
-    found: list[tuple[str, str]] = []
-    seen = set()
-    for folder, subfolders, names in os.walk(source, followlinks=True):
-        real = os.path.realpath(folder)
-        if real in seen or (real == written and folder != source):
-            subfolders.clear()
-            continue
-        seen.add(real)
-        relative = os.path.relpath(folder, source)
-        found.extend(("" if relative == os.curdir else relative, name) for name in names)
-    return sorted(found)
-
-
-def _is_picture(path: str) -> bool:
-    name = os.path.basename(path)
-    if name.startswith("."):
-        # macOS packs a `._` file beside each file, with the same name and suffix and no picture in it.
-        return False
-    if name.lower().endswith(_SUFFIXES):
-        return True
-    try:
-        with open(path, "rb") as file:
-            return file.read(len(_JPEG_MAGIC)) == _JPEG_MAGIC
-    except OSError:
-        return False
