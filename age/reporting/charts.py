@@ -270,6 +270,40 @@ def training_curves(history: Mapping[str, Sequence[float | None]], best_epoch: i
     return chart.svg
 
 
+def mae_over_runs(measured: Sequence[Metrics], pushed: Sequence[bool], changed_data: Sequence[bool]) -> str:
+    """Draws the MAE of runs with its interval, in their order.
+
+    Args:
+        measured: of each run, with an MAE.
+        pushed: whether its model was pushed.
+        changed_data: whether its data differ from those of the run before it.
+    """
+    with svg.drawing("trend", f"MAE with intervals over {len(measured)} runs", 3.1) as chart:
+        axes = chart.figure.subplots()
+        for number, (metrics, filled, changed) in enumerate(zip(measured, pushed, changed_data), start=1):
+            if changed:
+                axes.axvline(number - 0.5, color=svg.MUTED, linewidth=1.2)
+            if metrics.mae_interval:
+                ends = [metrics.mae_interval.low, metrics.mae_interval.high]
+                axes.plot([number, number], ends, color=svg.FIRST, linewidth=2, solid_capstyle="butt")
+            axes.plot(
+                [number],
+                np.asarray([metrics.mae], float),
+                marker="o",
+                markersize=6.5,
+                color=svg.FIRST,
+                markerfacecolor=svg.FIRST if filled else svg.PAGE,
+                linestyle="none",
+                gid=f"mae_of_run_{number}_",
+            )
+        axes.set_ylim(bottom=0)
+        axes.set_xlim(0.5, len(measured) + 0.5)
+        axes.locator_params(axis="x", integer=True, min_n_ticks=1)
+        axes.set_xlabel("run, numbered as in the table")
+        axes.set_ylabel("mean absolute error, years")
+    return chart.svg
+
+
 def histograms_by_split(histograms: Mapping[str, Histogram], quantity: str, name: str) -> str:
     """Draws histograms of the splits below each other on one scale: splits differ in size, so in per cent of each.
 

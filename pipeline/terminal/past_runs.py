@@ -148,5 +148,10 @@ def open_page(run: PastRun, say: Callable[[str], None]) -> None:
     page = pathlib.Path(run.page())
     if not page.is_file():
         raise BadInput(f"{page}: there is no such page; it was deleted. `age-pipeline report {run.name}` prints the verdict.")
+    open_file(page, say)
+
+
+def open_file(page: pathlib.Path, say: Callable[[str], None]) -> None:
+    """Opens a page in a browser, or says where it is when there is none."""
     opened = webbrowser.open(page.resolve().as_uri())
     say(f"Opened {harmless(page)}" if opened else f"No browser could be started here. The page is {harmless(page)}")

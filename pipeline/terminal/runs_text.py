@@ -82,7 +82,7 @@ class Page:
         print("\n".join(line.rstrip() for line in captured.get().splitlines()).strip("\n"))
 
 
-def _verdict(run: PastRun) -> tuple[str, str]:
+def outcome(run: PastRun) -> tuple[str, str]:
     """Returns the verdict in two words, and its style."""
     if run.problem:
         return "no verdict", "magenta"
@@ -143,7 +143,7 @@ def print_list(runs: list[PastRun], workdir: str) -> None:
     if not runs:
         page.say(f"{workdir}: no runs there yet.")
         return
-    verdicts = [_verdict(run) for run in runs]
+    verdicts = [outcome(run) for run in runs]
     rows = [(run.name, verdict, _mae(run), run.took(), run.finished()) for run, (verdict, _) in zip(runs, verdicts)]
     columns = ("run", "verdict", ">MAE, years", ">duration", "finished (UTC)")
     shown = len(columns) if page.width >= _ROOM_FOR_DATES else len(columns) - 1
@@ -228,7 +228,7 @@ def _number(value: float | None) -> str:
 
 def _metric_rows(first: PastRun, second: PastRun) -> list[Sequence[object]]:
     metrics, trainings = [_metrics(run) for run in (first, second)], [_training(run) for run in (first, second)]
-    rows: list[Sequence[object]] = [("verdict", _verdict(first)[0], _verdict(second)[0], "")]
+    rows: list[Sequence[object]] = [("verdict", outcome(first)[0], outcome(second)[0], "")]
     for heading, name, factor in _METRICS:
         measured = [getattr(one, name) for one in metrics]
         values = [None if value is None else factor * value for value in measured]

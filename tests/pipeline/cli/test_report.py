@@ -10,6 +10,7 @@ import subprocess
 import sys
 import webbrowser
 
+import click
 import pytest
 from click.testing import CliRunner
 
@@ -491,3 +492,33 @@ def test_it_needs_no_library_of_the_pipeline(workdir):
     )
 
     assert loaded.returncode == 0, loaded.stdout + loaded.stderr
+
+
+def test_trend_writes_a_page_about_all_runs_and_says_what_is_being_served(workdir):
+    printed = report(workdir, "--trend")
+
+    page = workdir / "reports" / "index.html"
+    assert printed == f"3 runs, version 18 is being served: {page}\n"
+    text = page.read_text(encoding="utf-8")
+    assert 'href="20260103-000000/report.html"' in text and "8.25 to 9.50" in text
+    assert "stopped by DataGate" in text and "Run 20260102-030405 pushed it" in text
+
+
+def test_trend_is_written_again_and_is_no_run(workdir):
+    report(workdir, "--trend")
+    report(workdir, "--trend")
+    assert "index.html" not in report(workdir)
+
+
+def test_trend_of_no_runs_and_together_with_a_run_is_refused(tmp_path, workdir):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(BadInput, match="no runs there yet"):
+        report(tmp_path / "empty", "--trend")
+    with pytest.raises(click.UsageError, match="--trend is about all runs"):
+        report(workdir, "--trend", "latest")
+
+
+def test_trend_whose_page_can_not_be_written_is_said(workdir):
+    (workdir / "reports" / "index.html").mkdir()
+    with pytest.raises(BadInput, match="index.html: the page can't be written"):
+        report(workdir, "--trend")
