@@ -13,7 +13,7 @@ import click
 from benchmarks.options import Options
 
 MEASUREMENTS = ("ingestion", "workers", "memory", "feeding", "rerun", "serving")
-WHEN_NAMED = ("flink", "gate_power")
+WHEN_NAMED = ("flink", "gate_power", "near_duplicates")
 TRAININGS = ("recipe", "ablation")
 
 
@@ -36,8 +36,9 @@ def main(names, data, repeats, config, overrides, faces, minutes, seeds, out):
     """Measure ingestion, with two workers too, its memory, feeding from the feature cache, a rerun with
     nothing changed, and asking a model about files and over HTTP.
 
-    Two are measured when they are named: `flink`, which needs the cluster that `make flink-up` starts, and `gate_power`, which
-    draws how often the comparison with the champion refuses a candidate.
+    Three are measured when they are named: `flink`, which needs the cluster that `make flink-up` starts, `gate_power`, which
+    draws how often the comparison with the champion refuses a candidate, and `near_duplicates`, which ingests with and without
+    looking for them.
 
     So are two that train networks on faces (--data): `recipe` sets our recipe against the one that students are taught, and
     `ablation` leaves its ingredients out, one after the other.

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 
 from age import storage
-from age.dataset import image_checks, image_folder, ingestion, label_file, row_checks
+from age.dataset import image_checks, image_folder, ingestion, label_file, row_checks, split_groups
 from pipeline import configuration
 from schemas import age_schema, features
 
@@ -24,8 +24,13 @@ def limits() -> age_schema.Limits:
     return age_schema.limits(age_schema.parse(age_schema.DEFAULT_SCHEMA.read_text(), "schemas/age.pbtxt"))
 
 
-def ingest(data: str, directory: str, beam_section: configuration.Beam | None = None) -> dict:
-    """Runs ingestion, in this process unless the `beam` section says otherwise; returns its counts and its seconds."""
+def ingest(
+    data: str,
+    directory: str,
+    beam_section: configuration.Beam | None = None,
+    grouping: split_groups.Grouping = split_groups.NO_GROUPING,
+) -> dict:
+    """Runs ingestion, in this process unless the `beam` section says otherwise; returns its counts, seconds and processor seconds."""
     import apache_beam as beam
     from apache_beam.options.pipeline_options import PipelineOptions
 
@@ -35,12 +40,12 @@ def ingest(data: str, directory: str, beam_section: configuration.Beam | None = 
     for path in (*split_dirs.values(), rejects):
         os.makedirs(path)
     header = label_file.read_header(os.path.join(data, features.LABEL_FILE))
-    started = time.perf_counter()
+    started, processor_started = time.perf_counter(), time.process_time()
     with beam.Pipeline(options=options) as pipeline:
-        ingestion.ingest(pipeline, data, split_dirs, rejects, FRACTIONS, limits(), list(header.attributes))
-    seconds = time.perf_counter() - started
+        ingestion.ingest(pipeline, data, split_dirs, rejects, FRACTIONS, limits(), list(header.attributes), grouping=grouping)
+    seconds, processor_seconds = time.perf_counter() - started, time.process_time() - processor_started
     counts = json.loads(storage.read_bytes(os.path.join(rejects, ingestion.COUNTS_FILE)))
-    return {**counts, "seconds": seconds}
+    return {**counts, "seconds": seconds, "processor_seconds": processor_seconds}
 
 
 def bare_loop(data: str, path: str) -> float:

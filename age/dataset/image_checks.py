@@ -1,11 +1,13 @@
 """Decides from an image's bytes whether it can be learnt from, and measures it."""
 
-import dataclasses
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
+from PIL import Image
 
 from age import image_decoding, image_header
+from age.dataset import perceptual_hash
 from age.image_header import UnusableImage
 from schemas.age_schema import Limits
 
@@ -14,8 +16,7 @@ __all__ = ["Measurements", "UnusableImage", "measure"]
 _EXIF = b"Exif\0\0"
 
 
-@dataclasses.dataclass(frozen=True)
-class Measurements:
+class Measurements(NamedTuple):
     """What an image says of itself.
 
     Attributes:
@@ -23,20 +24,23 @@ class Measurements:
         height: pixels, after the EXIF orientation has been applied.
         width: likewise.
         brightness: mean over all pixels and channels, 0 (black) to 1 (white).
+        looks: its perceptual hash; empty where it has none, or nobody asked for it.
     """
 
     format: str
     height: int
     width: int
     brightness: float
+    looks: bytes = b""
 
 
-def measure(encoded: bytes, limits: Limits) -> Measurements:
+def measure(encoded: bytes, limits: Limits, with_looks: bool = False) -> Measurements:
     """Decodes an image the way training does and measures it.
 
     Args:
         encoded: the file's bytes.
         limits: sides that are accepted, pixels.
+        with_looks: whether the perceptual hash is wanted.
 
     Raises:
         UnusableImage: with reason `empty_file`, `unsupported_format`, `too_small`, `too_large` or `undecodable`.
@@ -60,9 +64,11 @@ def measure(encoded: bytes, limits: Limits) -> Measurements:
     if orientation >= 5:
         height, width = width, height
     pixels = image.numpy()
+    looks = perceptual_hash.of(Image.fromarray(pixels).convert("L"), orientation) if with_looks else None
     return Measurements(
         format=image_format,
         height=height,
         width=width,
         brightness=int(pixels.sum(dtype=np.uint32 if pixels.size < 1 << 24 else np.uint64)) / pixels.size / 255.0,
+        looks=looks or b"",
     )

@@ -1,11 +1,11 @@
 """The Beam pipeline of FaceExampleGen: label rows in, examples by split and rejects out.
 
-    blocks of the label file ─▶ rows ─▶ hash each image ─▶ group by hash ─▶ decode, measure ─▶ keep one row of each picture
+    blocks of the label file ─▶ rows ─▶ decode, measure and hash each image ─▶ group by hash ─▶ keep one row of each picture
         ─▶ tf.Example ─▶ TFRecord files of each split
                                      └─▶ find what belongs together, for the splits
 
-Image bytes never pass through a shuffle: only rows do, so that memory does not grow with the number of images. That
-costs a second read of each image (a few per cent of decoding it).
+Image bytes never pass through a shuffle: only rows do, with what was measured, so that memory does not grow with the size of
+images. That costs a second read of each image (a few per cent of decoding it).
 """
 
 import concurrent.futures
@@ -16,7 +16,7 @@ import hashlib
 import io
 import itertools
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import apache_beam as beam
 
@@ -27,7 +27,6 @@ from age.dataset import (
     image_checks,
     image_folder,
     label_file,
-    perceptual_hash,
     row_checks,
     split_groups,
     tally,
@@ -46,7 +45,6 @@ REJECTS_FILE = data_facts.REJECTS_FILE
 COUNTS_FILE = data_facts.COUNTS_FILE
 SUMMARY_FILE = data_facts.SUMMARY_FILE
 
-_ROWS_PER_BATCH = 64
 _REMOTE_READS = 16
 _HASH_DIGITS = 15
 
@@ -119,8 +117,8 @@ class _ReadBlock(beam.DoFn):
         number, block = numbered
         earlier = [scan for _, scan in sorted(scans)[:number]]
         rows = label_file.read_block(self._label_path, self._header, block, earlier)
-        while batch := list(itertools.islice(rows, _ROWS_PER_BATCH)):
-            progress.add(row_checks.HASHING, total=len(batch), unit="rows")
+        while batch := list(itertools.islice(rows, row_checks.ROWS_PER_BATCH)):
+            progress.add(row_checks.MEASURING, total=len(batch), unit="rows")
             yield batch
 
 
@@ -151,15 +149,17 @@ class _CheckRows(beam.DoFn):
             if age is not None:
                 tally.add_age(counted, tally.LABELS, age)
         yield beam.pvalue.TaggedOutput(row_checks.TALLY, counted)
-        progress.add(row_checks.HASHING, done=len(rows) - len(usable), unit="rows")
+        progress.add(row_checks.MEASURING, done=len(rows) - len(usable), unit="rows")
         if usable:
             yield usable
 
 
 _From = TypeVar("_From")
 _To = TypeVar("_To")
-_Hashed = tuple[bytes, row_checks.Candidate]
-"""SHA-256 of an image, 32 bytes, and the row that names it."""
+_Measured = tuple[Any, ...]
+"""The fields of `Measurements`: Beam's coder of tuples takes less space than that of a class."""
+_Hashed = tuple[bytes, row_checks.Candidate, _Measured]
+"""SHA-256 of an image, 32 bytes, the row that names it, and what was measured; empty where a face is cut out first."""
 
 
 class _ImagesFn(beam.DoFn):
@@ -183,31 +183,56 @@ class _ImagesFn(beam.DoFn):
         return self._pool.map(function, elements) if self._pool else map(function, elements)
 
 
-class _HashImages(_ImagesFn):
-    """Hashes the images of rows; yields `(group, (SHA-256 as 32 bytes, Candidate))`, rejects, a tally of the batch and what was seen.
+class _MeasureImages(_ImagesFn):
+    """Reads the images of rows; yields `(group, _Hashed)`, rejects, a tally of the batch and what was seen.
 
     The hash is beside the row until rows are grouped: a runner that groups in memory holds several copies of each.
     """
 
-    def __init__(self, images: image_folder.ImageFolder, rows_per_group: int, grouping: split_groups.Grouping, limits: Limits):
+    def __init__(
+        self,
+        images: image_folder.Images,
+        rows_per_group: int,
+        grouping: split_groups.Grouping,
+        limits: Limits,
+        cuts_faces_out: bool,
+    ):
         super().__init__(images)
         self._rows_per_group = rows_per_group
         self._grouping = grouping
         self._limits = limits
+        self._cuts_faces_out = cuts_faces_out
 
-    def _hash(self, row: row_checks.Candidate) -> tuple[bytes, bytes, row_checks.Candidate] | row_checks.Reject:
-        """Returns the image's SHA-256, its perceptual hash (empty where there is none, or none is wanted) and the row."""
+    def _measure(self, encoded: bytes) -> tuple[_Measured, bytes]:
+        """Returns what is kept of an image, and its perceptual hash; empty where there is none, or none is wanted.
+
+        Raises:
+            UnusableImage: it can't be learnt from.
+        """
+        with_looks = self._grouping.near_duplicates
+        if not self._cuts_faces_out:
+            measured = image_checks.measure(encoded, self._limits, with_looks)
+            return measured._replace(looks=b""), measured.looks
+        try:
+            return (), image_checks.measure(encoded, self._limits, True).looks if with_looks else b""
+        except image_checks.UnusableImage:
+            # Its face may be usable all the same.
+            return (), b""
+
+    def _look_at(self, row: row_checks.Candidate) -> tuple[_Hashed, bytes] | row_checks.Reject:
         try:
             encoded = self._images.read(row.file_name, row.place)
+            measured, looks = self._measure(encoded)
         except FileNotFoundError:
             folders = ", ".join(folder or "." for folder in image_folder.IMAGE_FOLDERS)
             return row_checks.reject(row, "missing_file", f"no such file in {folders} of the data directory")
+        except image_checks.UnusableImage as error:
+            return row_checks.reject(row, error.reason, str(error))
         except (OSError, ValueError) as error:
             return row_checks.reject(
                 row, "unreadable_file", f"the file can't be read: {getattr(error, 'strerror', None) or error}"
             )
-        looks = perceptual_hash.of(encoded, self._limits) if self._grouping.near_duplicates else None
-        return hashlib.sha256(encoded).digest(), looks or b"", row
+        return (hashlib.sha256(encoded).digest(), row, measured), looks
 
     def process(
         self, rows: list[row_checks.Candidate], scans: example_writing.Scans
@@ -215,29 +240,35 @@ class _HashImages(_ImagesFn):
         counted: tally.Tally = {}
         seen: list[split_groups.Fields] = []
         groups, hashed = example_writing.groups(scans, self._rows_per_group), 0
-        for outcome in self._map(self._hash, rows):
+        for outcome in self._map(self._look_at, rows):
             if isinstance(outcome, row_checks.Reject):
                 tally.add_reject(counted, outcome.reason)
                 yield beam.pvalue.TaggedOutput(row_checks.REJECTED, outcome)
             else:
                 hashed += 1
-                sha256, looks, row = outcome
+                found, looks = outcome
+                sha256, row, _ = found
                 if self._grouping.is_any:
                     seen.append(split_groups.seen(row, sha256, looks))
-                yield example_writing.group_of(sha256, groups), (sha256, row)
+                yield example_writing.group_of(sha256, groups), found
         if counted:
             yield beam.pvalue.TaggedOutput(row_checks.TALLY, counted)
         if seen:
             yield beam.pvalue.TaggedOutput(split_groups.SEEN, seen)
-        progress.add(row_checks.HASHING, done=len(rows), unit="rows")
-        progress.add(row_checks.DECODING, total=hashed, unit="images")
+        progress.add(row_checks.MEASURING, done=len(rows), unit="rows")
+        progress.add(row_checks.WRITING, total=hashed, unit="images")
 
 
-def _pictures(hashed: Iterable[_Hashed]) -> Iterator[list[row_checks.Candidate]]:
-    """Yields the rows of each picture in the label file's order, pictures in the order of their hashes."""
+_Picture = tuple[list[row_checks.Candidate], _Measured]
+"""The rows of a picture in the label file's order, and what was measured of it."""
+
+
+def _pictures(hashed: Iterable[_Hashed]) -> Iterator[_Picture]:
+    """Yields pictures in the order of their hashes."""
     in_order = sorted(hashed, key=lambda one: (one[0], one[1].line))
     for digest, of_picture in itertools.groupby(in_order, key=lambda one: one[0]):
-        yield [dataclasses.replace(row, sha256=digest.hex()) for _, row in of_picture]
+        same = list(of_picture)
+        yield [dataclasses.replace(row, sha256=digest.hex()) for _, row, _ in same], same[0][2]
 
 
 def _conflict(rows: list[row_checks.Candidate]) -> str | None:
@@ -282,7 +313,7 @@ def _further_rows(rows: list[row_checks.Candidate]) -> Iterator[_Outcome]:
 
 
 class _WriteExamples(_ImagesFn):
-    """Decodes and measures pictures and decides what becomes of the rows that name them.
+    """Decides what becomes of pictures and the rows that name them, and writes them; faces are cut out here.
 
     A picture that can't be used is rejected with every row that names it: nothing of it is kept that another row could be
     a duplicate of. Where the ages of its rows differ nobody knows which is right, and every row is rejected. Otherwise the
@@ -306,7 +337,9 @@ class _WriteExamples(_ImagesFn):
         self._fractions = fractions
         self._attribute_names = attribute_names
 
-    def _examples_of(self, joined: split_groups.Keys, rows: list[row_checks.Candidate]) -> list[_Outcome]:
+    def _examples_of(self, joined: split_groups.Keys, picture: _Picture) -> list[_Outcome]:
+        rows, fields = picture
+
         def reject_all(reason: str, detail: str) -> list[_Outcome]:
             return [row_checks.reject(row, reason, detail) for row in rows]
 
@@ -315,9 +348,11 @@ class _WriteExamples(_ImagesFn):
             encoded = self._images.read(first.file_name, first.place)
             if hashlib.sha256(encoded).hexdigest() != first.sha256:
                 return reject_all("changed_while_reading", f"{first.file_name} changed while it was ingested")
-            if self._reader is not None:
+            if self._reader is None:
+                measured = image_checks.Measurements(*fields)
+            else:
                 encoded = self._reader.main_face(encoded).encoded
-            measured = image_checks.measure(encoded, self._limits)
+                measured = image_checks.measure(encoded, self._limits)
         except image_checks.UnusableImage as error:
             return reject_all(error.reason, str(error))
         except OSError as error:
@@ -341,7 +376,7 @@ class _WriteExamples(_ImagesFn):
         rejected: list[row_checks.Reject],
     ) -> Iterator[tuple[str, bytes]]:
         pictures = _pictures(hashed)
-        while batch := list(itertools.islice(pictures, _ROWS_PER_BATCH)):
+        while batch := list(itertools.islice(pictures, row_checks.ROWS_PER_BATCH)):
             for outcomes in self._map(functools.partial(self._examples_of, joined), batch):
                 for outcome in outcomes:
                     if isinstance(outcome, _Duplicate):
@@ -353,7 +388,7 @@ class _WriteExamples(_ImagesFn):
                         attributes = zip(self._attribute_names, outcome.row.attributes)
                         tally.add_example(counted, outcome.split, outcome.row.age, outcome.measured, attributes)
                         yield outcome.split, outcome.example
-            progress.add(row_checks.DECODING, done=sum(map(len, batch)), unit="images")
+            progress.add(row_checks.WRITING, done=sum(len(rows) for rows, _ in batch), unit="images")
 
     def process(
         self, group: tuple[int, Iterable[_Hashed]], joined: split_groups.Keys
@@ -460,14 +495,16 @@ def ingest(
     images: image_folder.Images
     if shards:
         images = in_shards = tar_shards.TarShards(data_dir, shards)
-        hashed = tar_lookup.locate(pipeline, in_shards, checked.usable, scans, rows_per_group, grouping, limits)
+        located = tar_lookup.locate(pipeline, in_shards, checked.usable)
+        with_images, steps = located.located, [checked, located]
     else:
-        images = loose = image_folder.ImageFolder(data_dir)
-        hashed = checked.usable | "HashImages" >> (
-            beam.ParDo(_HashImages(loose, rows_per_group, grouping, limits), scans)
-            .with_output_types(tuple[int, tuple[bytes, row_checks.Candidate]])
-            .with_outputs(row_checks.REJECTED, row_checks.TALLY, split_groups.SEEN, main="hashed")
-        )
+        images = image_folder.ImageFolder(data_dir)
+        with_images, steps = checked.usable, [checked]
+    hashed = with_images | "MeasureImages" >> (
+        beam.ParDo(_MeasureImages(images, rows_per_group, grouping, limits, reader is not None), scans)
+        .with_output_types(tuple[int, _Hashed])
+        .with_outputs(row_checks.REJECTED, row_checks.TALLY, split_groups.SEEN, main="hashed")
+    )
     joined: split_groups.Keys | beam.pvalue.AsSingleton = {}
     tallies: list[beam.pvalue.PCollection[tally.Tally]] = []
     if grouping.is_any:
@@ -491,6 +528,6 @@ def ingest(
         | "Publish" >> beam.MapTuple(files.publish)
     )
 
-    steps = (checked, hashed, written)
+    steps += [hashed, written]
     _write_rejects([step[row_checks.REJECTED] for step in steps], rejects_dir)
     _write_totals([*(step[row_checks.TALLY] for step in steps), *tallies], rejects_dir)

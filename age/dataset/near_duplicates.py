@@ -15,7 +15,7 @@ from age.dataset import perceptual_hash
 COARSE_DISTANCE = 7
 DISTANCE = 22
 """Of 7,591 faces of UTKFace none is farther than 10 bits from itself at quality 60, and 9 at half the size; where only every second pixel
-is kept, 21. Photographs of two people begin at 46."""
+is kept, 22. Photographs of two people begin at 47."""
 BANDS = perceptual_hash.COARSE_BITS // 8
 """How many bytes of a hash pictures are looked up by; more than `COARSE_DISTANCE`."""
 

@@ -12,8 +12,11 @@ from schemas.age_schema import Limits
 REJECTED, TALLY = "rejected", "tally"
 """Names of the outputs of every step: rows that can't be used, and counts of what it saw."""
 
-HASHING = "Reading and hashing the images"
-DECODING = "Decoding, measuring and writing the images"
+MEASURING = "Decoding, measuring and hashing the images"
+WRITING = "Writing the images"
+
+ROWS_PER_BATCH = 64
+"""How many rows are worked on at once."""
 
 _DETAIL_LENGTH = 1000
 

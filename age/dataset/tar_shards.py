@@ -9,7 +9,7 @@ import hashlib
 import logging
 import posixpath
 import tarfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
 from age import storage
@@ -25,10 +25,6 @@ _PIECE = 1 << 20
 _DAMAGE = (tarfile.TarError, ValueError, IndexError, OverflowError, EOFError, RecursionError)
 
 
-Looks = Callable[[bytes], bytes | None]
-"""Returns the perceptual hash of an encoded image, or None where it has none."""
-
-
 class Member(NamedTuple):
     """A member of a shard under one of the names that a row may give it.
 
@@ -39,7 +35,6 @@ class Member(NamedTuple):
         size: bytes.
         digest: SHA-256 of its bytes.
         problem: why it can't be read, or an empty text.
-        looks: its perceptual hash; empty where it has none, or nobody asked for it.
     """
 
     rank: int
@@ -48,7 +43,6 @@ class Member(NamedTuple):
     size: int
     digest: bytes
     problem: str
-    looks: bytes = b""
 
 
 def find(data_dir: str) -> list[str]:
@@ -115,26 +109,16 @@ def _problem(info: tarfile.TarInfo) -> str:
     return f"{kind} in a tar shard; only plain files are read"
 
 
-def _pieces(path: str, file: BinaryIO, info: tarfile.TarInfo) -> Iterator[bytes]:
-    left = info.size
+def _digest(path: str, file: BinaryIO, info: tarfile.TarInfo) -> bytes:
+    digest, left = hashlib.sha256(), info.size
     file.seek(info.offset_data)
     while left:
         piece = file.read(min(left, _PIECE))
         if not piece:
             raise BadInput(f"{path}: the tar shard ends inside {info.name!r}: it is cut off. Fetch it again.")
-        yield piece
-        left -= len(piece)
-
-
-def _hashes(path: str, file: BinaryIO, info: tarfile.TarInfo, looks_of: Looks | None) -> tuple[bytes, bytes]:
-    """Returns the SHA-256 of a member, and how it looks."""
-    if looks_of is not None:
-        content = b"".join(_pieces(path, file, info))
-        return hashlib.sha256(content).digest(), looks_of(content) or b""
-    digest = hashlib.sha256()
-    for piece in _pieces(path, file, info):
         digest.update(piece)
-    return digest.digest(), b""
+        left -= len(piece)
+    return digest.digest()
 
 
 def _infos(path: str, file: BinaryIO) -> Iterator[tarfile.TarInfo]:
@@ -164,13 +148,12 @@ def _infos(path: str, file: BinaryIO) -> Iterator[tarfile.TarInfo]:
         raise BadInput(f"{path}: not a whole tar file: {error}. Expected a plain .tar of images; fetch it again.") from error
 
 
-def members(path: str, shard: int, looks_of: Looks | None = None) -> Iterator[tuple[str, Member]]:
+def members(path: str, shard: int) -> Iterator[tuple[str, Member]]:
     """Yields the members of a shard under each name that a row may give them, in one pass.
 
     Args:
         path: the shard.
         shard: its number.
-        looks_of: returns their perceptual hashes, for which each is held in memory; None where those are not wanted.
 
     Raises:
         BadInput: it is no tar file, or not all of one.
@@ -184,11 +167,11 @@ def members(path: str, shard: int, looks_of: Looks | None = None) -> Iterator[tu
                 refused[unsafe.replace("the file name", "a name")] += 1
                 continue
             problem = _problem(info)
-            digest, looks = (b"", b"") if problem else _hashes(path, file, info, looks_of)
+            digest = b"" if problem else _digest(path, file, info)
             name = posixpath.normpath(info.name)
             for rank, folder in enumerate(image_folder.IMAGE_FOLDERS):
                 if not folder or name.startswith(folder + "/"):
                     known_as = name[len(folder) + 1 :] if folder else name
-                    yield known_as, Member(rank, shard, info.offset_data, info.size, digest, problem, looks)
+                    yield known_as, Member(rank, shard, info.offset_data, info.size, digest, problem)
     for reason, number in refused.items():
         logging.warning("%s: %d members are refused because %s.", path, number, reason)

@@ -124,6 +124,7 @@ def _entries(source: str) -> Iterator[_Entry]:
         table = content[part]
         columns = {name: np.atleast_1d(table[name].item()) for name in _FIELDS}
         persons = np.atleast_1d(table["celeb_id"].item()) if "celeb_id" in table.dtype.names else columns["name"]
+        rows = list(zip(*(columns[name] for name in _FIELDS), persons, strict=True))
     except (
         ValueError,
         KeyError,
@@ -136,7 +137,7 @@ def _entries(source: str) -> Iterator[_Entry]:
         raise BadInput(
             f"{path}: not a MATLAB file with {part!r} and its fields {', '.join(_FIELDS)}: {error}. Unpack the archive again."
         ) from error
-    for row in zip(*(columns[name] for name in _FIELDS), persons, strict=True):
+    for row in rows:
         birth, taken, file, gender, _, face_score, second_face_score, person = row
         # A name may be missing, which MATLAB writes as an empty array.
         said = str(person).strip() if np.ndim(person) == 0 else ""

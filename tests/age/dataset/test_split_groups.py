@@ -7,6 +7,7 @@ import pathlib
 import tarfile
 
 import pytest
+import tensorflow as tf
 from PIL import Image, ImageOps
 
 from age.dataset import data_facts, ingestion, near_duplicates, split_groups
@@ -158,6 +159,20 @@ def test_pairs_are_listed_those_first_that_differ_most_in_age(output, grouped):
 def test_group_column_is_no_attribute(grouped):
     assert all("person_id" not in example for example in grouped.examples())
     assert "person_id" not in grouped.summary["attributes"]
+
+
+def test_every_file_is_decoded_once_to_be_measured_and_compared(data, tmp_path, monkeypatch):
+    decode, decoded = tf.io.decode_jpeg, []
+
+    def counted(contents, **options):
+        decoded.append(contents)
+        return decode(contents, **options)
+
+    monkeypatch.setattr(tf.io, "decode_jpeg", counted)
+    monkeypatch.setattr(Image, "open", None)
+    run_ingest(str(data), tmp_path, TOGETHER)
+
+    assert len(decoded) == len(list((data / "images").iterdir()))
 
 
 def test_mirror_images_stay_together_when_asked_for(data, by_content, tmp_path):

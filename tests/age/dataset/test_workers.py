@@ -4,7 +4,7 @@ import apache_beam as beam
 import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from age.dataset import example_writing, image_checks, ingestion, label_file
+from age.dataset import example_writing, ingestion, label_file, row_checks
 from age.dataset.split_groups import Grouping
 from tests.age.dataset import every_fault
 
@@ -66,20 +66,20 @@ def test_two_processes_write_what_one_thread_writes(data, tmp_path, small_blocks
 def test_a_bundle_that_fails_half_way_leaves_nothing_behind(data, tmp_path, small_blocks, monkeypatch):
     """On the runner of Beam that repeats a bundle: the first attempts end after some pictures of a file were written."""
     expected = ingest(data, tmp_path / "expected", every_fault.BEAM_ARGS)
-    measure, calls = image_checks.measure, []
+    to_example, calls = ingestion.to_example, []
 
-    def measure_or_fail(*arguments):
+    def write_or_fail(*arguments):
         calls.append(arguments)
         if len(calls) in (5, 20):
             raise RuntimeError("the worker was lost")
-        return measure(*arguments)
+        return to_example(*arguments)
 
-    monkeypatch.setattr(image_checks, "measure", measure_or_fail)
-    monkeypatch.setattr(ingestion, "_ROWS_PER_BATCH", 2)
+    monkeypatch.setattr(ingestion, "to_example", write_or_fail)
+    monkeypatch.setattr(row_checks, "ROWS_PER_BATCH", 2)
     found = ingest(data, tmp_path / "found", runner="BundleBasedDirectRunner")
 
     assert found == expected
-    assert len(calls) > len(every_fault.FILES)
+    assert len(calls) > len(every_fault.expected(every_fault.USED))
 
 
 def test_publishing_again_loses_nothing(tmp_path):
