@@ -86,5 +86,6 @@ def test_description_says_what_the_report_repeats(one_face):
         "max_slice_mae": 1.5,
         "min_coverage": None,
         "slice_ceilings": {},
+        "robustness_ceilings": {},
     }
     assert description.configuration == configured(one_face)
