@@ -25,6 +25,7 @@ def run(kind="run"):
             max_slice_mae=1.5,
             slice_ceilings={"gender=female": 9.0},
             min_coverage=None,
+            robustness_ceilings={},
         ),
         data_fingerprint="ab" * 32,
         data_dir="/faces",
