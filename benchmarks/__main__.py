@@ -14,14 +14,18 @@ from benchmarks.options import Options
 
 MEASUREMENTS = ("ingestion", "workers", "memory", "feeding", "rerun", "serving")
 WHEN_NAMED = ("flink", "gate_power", "near_duplicates")
-TRAININGS = ("recipe", "ablation")
+TRAININGS = ("recipe", "ablation", "label_errors")
 
 
 @click.command()
 @click.argument("names", nargs=-1, type=click.Choice(MEASUREMENTS + WHEN_NAMED + TRAININGS))
 @click.option("--data", metavar="DIR", help="Faces in the input form; the drawn demo set unless given.")
 @click.option("--repeats", default=3, show_default=True, help="How often each side of a comparison runs.")
-@click.option("--config", metavar="FILE", help="The recipe that recipe and ablation train; the defaults unless given.")
+@click.option(
+    "--config",
+    metavar="FILE",
+    help="The recipe that recipe and ablation train, and label_errors looks with; the defaults unless given.",
+)
 @click.option("--set", "overrides", metavar="KEY=VALUE", multiple=True, help="Override a value of it.")
 @click.option(
     "--faces",
@@ -30,7 +34,9 @@ TRAININGS = ("recipe", "ablation")
     help="So many of the faces, for recipe and ablation; all unless given.",
 )
 @click.option("--minutes", default=20.0, show_default=True, help="Of each training of recipe and ablation.")
-@click.option("--seeds", default=1, show_default=True, help="With how many seeds ablation trains each variant.")
+@click.option(
+    "--seeds", default=1, show_default=True, help="With how many seeds ablation trains each variant, or label_errors draws."
+)
 @click.option("--out", metavar="FILE", help="Where ablation writes its table, as Markdown.")
 def main(names, data, repeats, config, overrides, faces, minutes, seeds, out):
     """Measure ingestion, with two workers too, its memory, feeding from the feature cache, a rerun with
@@ -41,7 +47,8 @@ def main(names, data, repeats, config, overrides, faces, minutes, seeds, out):
     looking for them.
 
     So are two that train networks on faces (--data): `recipe` sets our recipe against the one that students are taught, and
-    `ablation` leaves its ingredients out, one after the other.
+    `ablation` leaves its ingredients out, one after the other. `label_errors` draws labels anew, and counts how many of them the list
+    of labels worth a second look begins with.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with tempfile.TemporaryDirectory() as scratch:

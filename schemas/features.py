@@ -35,6 +35,11 @@ FILE_NAME_COLUMN = "file_name"
 REAL_AGE_COLUMN = "real_age"
 LABEL_FILE = "labels.csv"
 
+AGE_BEFORE_COLUMN = "real_age_before"
+AGE_CHANGED_BY_COLUMN = "real_age_changed_by"
+CHANGE_COLUMNS = (AGE_BEFORE_COLUMN, AGE_CHANGED_BY_COLUMN)
+"""Columns of a label file with corrected ages: what stood there before, and who changed it. They are no attributes."""
+
 ATTRIBUTES_PROPERTY = "attributes"
 """Custom property of the Examples artifact: JSON list of the attribute columns."""
 

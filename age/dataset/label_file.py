@@ -183,7 +183,9 @@ def read_header(path: str, group_column: str | None = None) -> Header:
         raise BadInput(f"{where}: not a line of CSV: {error}. Look for a quotation mark without its partner.") from error
     _check_header(where, columns)
     _check_group_column(where, columns, group_column)
-    attributes = tuple(column for column in columns if column and column not in (*_REQUIRED_COLUMNS, group_column))
+    attributes = tuple(
+        column for column in columns if column and column not in (*_REQUIRED_COLUMNS, *features.CHANGE_COLUMNS, group_column)
+    )
     return Header(columns=columns, separator=separator, attributes=attributes, line=number, group_column=group_column)
 
 
@@ -205,6 +207,21 @@ def _csv_reader(header: Header, lines: Iterable[str]) -> "Reader":
     # Strict, because the lenient reader takes a quotation mark without its partner for the beginning of a field that
     # holds all further rows.
     return csv.reader(lines, delimiter=header.separator, strict=True)
+
+
+def read_fields(path: str) -> Iterator[list[str]]:
+    """Yields the fields of every row as they are written, those of the header first; blank lines are no rows.
+
+    Raises:
+        BadInput: as `read_rows`.
+    """
+    header = read_header(path)
+    with contextlib.closing(_decoded_lines(path)) as lines:
+        reader = _csv_reader(header, lines)
+        try:
+            yield from (fields for fields in reader if len(fields) > 1 or (fields and fields[0].strip()))
+        except csv.Error as error:
+            raise BadInput(f"{path}, line {reader.line_num}: not a line of CSV: {error}.") from error
 
 
 def _row_maker(header: Header) -> Callable[[int, list[str]], LabelRow]:

@@ -85,6 +85,23 @@ def read_labels(file_patterns: list[str]) -> Labels:
     return Labels(sha256=digests[order], ages=np.concatenate(ages)[order], rank=rank)
 
 
+def read_file_names(file_patterns: list[str], labels: Labels) -> list[str]:
+    """Returns the file name of each photograph of a split, in the labels' order.
+
+    Args:
+        file_patterns: TFRecord files of the split.
+        labels: what `read_labels` returned for them.
+    """
+    wanted = {features.IMAGE_FILENAME: tf.io.FixedLenFeature([], tf.string)}
+    names: list[str] = [""] * len(labels)
+    places = iter(labels.rank)
+    batches = _records(file_patterns).batch(1024).map(lambda examples: tf.io.parse_example(examples, wanted))
+    for batch in datasets.untuned(batches):
+        for name in batch[features.IMAGE_FILENAME].numpy():
+            names[next(places)] = name.decode("utf-8", "replace")
+    return names
+
+
 @dataclasses.dataclass(frozen=True)
 class Split:
     """The examples of a split, in files.

@@ -281,6 +281,26 @@ def _fill(path: str, stem: keras.Model | None, settings: TrainerSettings, source
     array.flush()
 
 
+def _path(directory: str, stem_digest: str, settings: TrainerSettings, source: Source) -> str:
+    return os.path.join(directory, f"{_key(stem_digest, settings, source.views, source.labels)}.npy")
+
+
+def find(directory: str, stem_digest: str, settings: TrainerSettings, source: Source) -> CachedSplit | None:
+    """Returns the features of a split where they are on disk already; None where they are not.
+
+    Args:
+        directory: where caches are kept.
+        stem_digest: what the features depend on beside the images (`AgeNetwork.stem_digest`).
+        settings: the `trainer` section.
+        source: the split.
+    """
+    path = _path(directory, stem_digest, settings, source)
+    held = _hold(path)
+    if held is None:
+        return None
+    return CachedSplit(np.load(path, mmap_mode="r"), source.labels.ages, computed=False, seconds=0.0, held=held)
+
+
 def cached_splits(
     directory: str,
     stem: keras.Model | None,
@@ -301,7 +321,7 @@ def cached_splits(
         BadInput: the disk is too small for all of them; said before anything is computed.
     """
     os.makedirs(directory, exist_ok=True)
-    paths = [os.path.join(directory, f"{_key(stem_digest, settings, source.views, source.labels)}.npy") for source in sources]
+    paths = [_path(directory, stem_digest, settings, source) for source in sources]
     held = {path: file for path in paths if (file := _hold(path))}
     _forget_old_caches(directory, keep=paths)
     missing = {path: source for path, source in zip(paths, sources) if path not in held}

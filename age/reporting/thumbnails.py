@@ -123,6 +123,38 @@ class _AcrossAges:
         return sorted((face for kept in self._kept.values() for _, face in kept), key=lambda face: face.age)
 
 
+def by_file_name(examples: str, wanted: Iterable[str]) -> dict[str, str]:
+    """Returns the thumbnails of photographs of any split, as `data:` addresses by file name; those that were not found are missing.
+
+    Args:
+        examples: the Examples artifact's directory, TFRecords of tf.Examples by split.
+        wanted: file names, as the label file has them.
+
+    Raises:
+        OSError: the examples can't be read.
+    """
+    if not storage.is_directory(examples):
+        raise OSError(
+            f"{examples} is not where this program can read it; on Kubeflow, steps that do not need them get no copy of the "
+            "examples."
+        )
+    import tensorflow as tf
+
+    cut_one, missing, found = _cutter(), set(wanted), {}
+    try:
+        for split in features.SPLITS:
+            for example in _records(examples, split) if missing else ():
+                name = example[features.IMAGE_FILENAME].bytes_list.value[0].decode("utf-8", "replace")
+                if name in missing:
+                    missing.remove(name)
+                    found[name] = cut_one(example)
+                if not missing:
+                    break
+    except tf.errors.OpError as error:
+        raise OSError(f"{examples}: the examples can't be read: {error.message}") from error
+    return found
+
+
 def cut(examples: str, wanted: Iterable[str]) -> Thumbnails:
     """Cuts thumbnails from the examples, reading them once and holding a few at a time.
 

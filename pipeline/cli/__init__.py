@@ -11,11 +11,11 @@ import traceback
 import click
 
 from age.untrusted_text import harmless_lines
-from pipeline.cli import kubeflow, models, reports, running, server, serving, sources
+from pipeline.cli import kubeflow, labels, models, reports, running, server, serving, sources
 from schemas import exit_status
 from schemas.failures import Failure, RunStopped
 
-_GROUPS = (running, reports, models, serving, server, kubeflow, sources)
+_GROUPS = (running, reports, models, serving, server, kubeflow, labels, sources)
 
 
 @click.group(

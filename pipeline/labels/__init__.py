@@ -1,0 +1,1 @@
+"""Looking for wrong labels in the data of a run, and correcting them."""
