@@ -9,6 +9,7 @@ import pydantic
 import yaml
 
 from age import storage
+from age.drift.settings import DriftSettings
 from age.evaluation.settings import EvaluatorSettings
 from age.model import search_space
 from age.model.search_space import TunerSettings
@@ -159,6 +160,7 @@ class Configuration(_Section):
     pusher: Pusher = Pusher()
     serving: Serving = Serving()
     serve: ServeSettings = ServeSettings()
+    drift: DriftSettings = DriftSettings()
     kubeflow: KubeflowSettings = KubeflowSettings()
 
     @pydantic.field_validator("tuner")
@@ -199,8 +201,8 @@ class Configuration(_Section):
         return os.path.join(self.workdir, "image_digests.bin")
 
     def described(self) -> dict[str, Any]:
-        """Returns it as reports show it, without what no run depends on: Kubeflow and where steps run there, and the server."""
-        return self.model_dump(exclude={"kubeflow", "serve"} | (set() if self.tuner else {"tuner"}))
+        """Returns it as reports show it, without what no run depends on: Kubeflow and where steps run there, the server, and drift."""
+        return self.model_dump(exclude={"kubeflow", "serve", "drift"} | (set() if self.tuner else {"tuner"}))
 
     def schema_text(self) -> str:
         """Returns the curated age schema.

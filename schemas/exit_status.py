@@ -6,3 +6,5 @@ BAD_INPUT = 2
 NOT_BLESSED = 3
 PHOTOGRAPHS_UNREAD = 4
 """`predict` answered for the others."""
+DRIFTED = 5
+"""`drift` found drift."""

@@ -30,8 +30,8 @@ def write_greys(directory: pathlib.Path, count: int) -> list[pathlib.Path]:
     return paths
 
 
-def write_model(directory: pathlib.Path, offset: float = 0.0) -> str:
-    """Exports a model as a run does; `offset` years tell one from another."""
+def write_model(directory: pathlib.Path, offset: float = 0.0, tells_features: bool = False) -> str:
+    """Exports a model as a run does; `offset` years tell one from another. Its features are the mean red, green and blue."""
     import keras
 
     from age.model import export
@@ -41,7 +41,8 @@ def write_model(directory: pathlib.Path, offset: float = 0.0) -> str:
     answer = keras.layers.Dense(1)
     network = keras.Model(inputs, answer(pooled))
     answer.set_weights([np.full((3, 1), 100 / 255 / 3, "float32"), np.array([offset], "float32")])
-    export.export(network, SIDE, False, str(directory), provenance={"trainer": {"image_size": SIDE}})
+    seeing = keras.Model(inputs, [network.output, pooled]) if tells_features else None
+    export.export(network, SIDE, False, str(directory), provenance={"trainer": {"image_size": SIDE}}, seeing=seeing)
     return str(directory)
 
 

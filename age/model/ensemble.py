@@ -24,10 +24,12 @@ class Ensemble:
         trained: images `[n, s, s, 3]` (0 to 255) to what the loss sees: the mean age `[n, 1]` in years, or the logits over years of
             the mean distribution `[n, 121]`.
         whole: images to ages `[n, 1]` in years.
+        seeing: images to these ages, and to the penultimate features of all members beside each other `[n, d]`.
     """
 
     trained: keras.Model
     whole: keras.Model
+    seeing: keras.Model
 
 
 def _frozen_count(member: AgeNetwork) -> int:
@@ -79,9 +81,19 @@ def joined(members: Sequence[AgeNetwork], settings: TrainerSettings) -> Ensemble
         for number, member in enumerate(members, start=1)
     ]
     answers = [tail(seen.get(number, images)) for number, tail in enumerate(tails)]
+    with_features = [member.tail_with_features()(seen.get(number, images)) for number, member in enumerate(members)]
+    features = keras.layers.Concatenate(name="features_of_members")([each for _, each in with_features])
     if settings.loss not in objective.DISTRIBUTIONS:
-        mean = keras.Model(images, keras.layers.Average(name="mean_age")(answers), name="age_network")
-        return Ensemble(trained=mean, whole=mean)
-    trained = keras.Model(images, age_distribution.MeanDistribution(name="mean_distribution")(answers), name="trained")
-    answer = age_distribution.ExpectedAge(name="expected_age")
-    return Ensemble(trained=trained, whole=keras.Model(images, answer(trained(images)), name="age_network"))
+        average = keras.layers.Average(name="mean_age")
+        mean = keras.Model(images, average(answers), name="age_network")
+        seen_ages = average([answer for answer, _ in with_features])
+        return Ensemble(trained=mean, whole=mean, seeing=keras.Model(images, [seen_ages, features], name="seeing"))
+    joint = age_distribution.MeanDistribution(name="mean_distribution")
+    trained = keras.Model(images, joint(answers), name="trained")
+    expected = age_distribution.ExpectedAge(name="expected_age")
+    seen_ages = expected(joint([answer for answer, _ in with_features]))
+    return Ensemble(
+        trained=trained,
+        whole=keras.Model(images, expected(trained(images)), name="age_network"),
+        seeing=keras.Model(images, [seen_ages, features], name="seeing"),
+    )

@@ -53,7 +53,8 @@ def _interleaved(paths: tf.data.Dataset) -> tf.data.Dataset:
     )
 
 
-def _records(file_patterns: list[str]) -> tf.data.Dataset:
+def records(file_patterns: list[str]) -> tf.data.Dataset:
+    """Returns the examples of a split as they are stored, serialized, in the order in which `Labels.rank` counts them."""
     return _interleaved(tf.data.Dataset.from_tensor_slices(tf.constant(_paths(file_patterns), tf.string)))
 
 
@@ -72,7 +73,7 @@ def read_labels(file_patterns: list[str]) -> Labels:
         features.IMAGE_SHA256: tf.io.FixedLenFeature([], tf.string),
     }
     hashes, ages = [], []
-    batches = _records(file_patterns).batch(1024).map(lambda examples: tf.io.parse_example(examples, wanted))
+    batches = records(file_patterns).batch(1024).map(lambda examples: tf.io.parse_example(examples, wanted))
     for batch in datasets.untuned(batches):
         hashes.append(_digests(batch[features.IMAGE_SHA256].numpy()))
         ages.append(batch[features.AGE].numpy())
@@ -95,7 +96,7 @@ def read_file_names(file_patterns: list[str], labels: Labels) -> list[str]:
     wanted = {features.IMAGE_FILENAME: tf.io.FixedLenFeature([], tf.string)}
     names: list[str] = [""] * len(labels)
     places = iter(labels.rank)
-    batches = _records(file_patterns).batch(1024).map(lambda examples: tf.io.parse_example(examples, wanted))
+    batches = records(file_patterns).batch(1024).map(lambda examples: tf.io.parse_example(examples, wanted))
     for batch in datasets.untuned(batches):
         for name in batch[features.IMAGE_FILENAME].numpy():
             names[next(places)] = name.decode("utf-8", "replace")
@@ -146,7 +147,7 @@ def decoded_images(file_patterns: list[str], image_size: int, batch_size: int) -
         return _decoded(tf.io.parse_single_example(record, wanted), image_size)
 
     return datasets.untuned(
-        _records(file_patterns).map(decode, num_parallel_calls=tf.data.AUTOTUNE).batch(batch_size).prefetch(2)
+        records(file_patterns).map(decode, num_parallel_calls=tf.data.AUTOTUNE).batch(batch_size).prefetch(2)
     )
 
 

@@ -41,6 +41,20 @@ class AgeNetwork:
     cut_stride: int
     new_variables: frozenset[str]
 
+    def tail_with_features(self) -> keras.Model:
+        """Returns the tail with two outputs: its own, and its penultimate features `[n, d]`, from which its last layer decides."""
+        decides = [layer for layer in self.tail.layers if isinstance(layer, keras.layers.Dense)][-1]
+        return keras.Model(self.tail.input, [self.tail.output, decides.input])
+
+    @property
+    def seeing(self) -> keras.Model:
+        """Images to ages `[n, 1]` in years, and to the penultimate features `[n, d]`."""
+        images = keras.Input(self.whole.input.shape[1:], name="images")
+        answer, features = self.tail_with_features()(self.stem(images) if self.stem else images)
+        if self.whole is not self.trained:
+            answer = age_distribution.ExpectedAge(name="expected_age")(answer)
+        return keras.Model(images, [answer, features], name="age_network_with_features")
+
     def stem_digest(self) -> str:
         """Returns a hash over the stem's structure, weights and precision: what its features depend on."""
         digest = hashlib.sha256()

@@ -16,6 +16,7 @@ from age import environment, progress, storage
 from age.model import (
     age_distribution,
     checkpoint_file,
+    drift_reference,
     ensemble,
     example_reading,
     export,
@@ -142,7 +143,7 @@ def _validation_answers(
 
     def ask(images: tf.Tensor) -> tf.Tensor:
         if settings.loss in objective.DISTRIBUTIONS:
-            return export.distributions(model.trained, images, mirror)
+            return export.distributions(lambda seen: model.trained(seen, training=False), images, mirror)
         return export.mirror_averaged(lambda seen: model.whole(seen, training=False), images, mirror)
 
     compiled = tf.function(ask, reduce_retracing=True)
@@ -198,14 +199,16 @@ def _train_and_export(fn_args: FnArgs) -> None:
     finished = _all_trained(inputs, training, validation, fn_args.model_run_dir)
     model, record, intervals = _joined(finished, settings, validation)
     progress.report("Exporting the model")
-    export.export(
+    exported = export.export(
         model.trained if intervals else model.whole,
         settings.image_size,
         settings.mirror_averaging,
         fn_args.serving_model_dir,
         {**inputs.provenance, "precision": record.precision, "environment": here.model_dump()},
         intervals,
+        model.seeing,
     )
+    drift_reference.write(fn_args.serving_model_dir, exported, validation)
     training_images.write(fn_args.serving_model_dir, [training.labels.sha256, validation.labels.sha256])
     storage.make_directory(fn_args.model_run_dir)
     whole = record.model_copy(update={"seconds": time.monotonic() - started, "environment": here, "search": inputs.search})

@@ -6,9 +6,9 @@ TensorFlow is loaded with the first model and not before.
 import dataclasses
 import math
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent import futures
-from typing import TypeVar, Union
+from typing import Any, TypeVar, Union
 
 import numpy as np
 import numpy.typing as npt
@@ -154,6 +154,11 @@ class Predictor:
         """
         return cls(find(os.fspath(place)))
 
+    def signature(self, name: str) -> Callable[..., Mapping[str, Any]] | None:
+        """Returns another signature of the model, which takes and gives tensors; None where there is no such one."""
+        found: Callable[..., Mapping[str, Any]] | None = self._module.signatures.get(name)
+        return found
+
     def predict(self, photographs: Iterable[Photograph]) -> list[Prediction]:
         """Returns an answer for each photograph, in their order; one that can't be read has the reason in its answer.
 
@@ -188,7 +193,7 @@ class Predictor:
             return [(item, Prediction(error=one.error) if one.error else next(answers)) for item, one in batch]
 
         with futures.ThreadPoolExecutor(_READERS) as readers, futures.ThreadPoolExecutor(_CALLS) as callers:
-            batches = _batched(ahead(readers, load, items, _READ_AHEAD))
+            batches = batched(ahead(readers, load, items, _READ_AHEAD))
             for answered in ahead(callers, answer, batches, _CALLS + 1):
                 yield from answered
 
@@ -273,7 +278,7 @@ def loaded(item: _Item, read: Callable[[_Item], bytes], largest: int | None) -> 
     return ReadPhotograph(encoded, header.pixels)
 
 
-def _batched(photographs: Iterable[tuple[_Item, ReadPhotograph]]) -> Iterator[list[tuple[_Item, ReadPhotograph]]]:
+def batched(photographs: Iterable[tuple[_Item, ReadPhotograph]]) -> Iterator[list[tuple[_Item, ReadPhotograph]]]:
     """Yields batches of at most `BATCH` photographs and `BATCH_PIXELS` pixels, or of one that has more."""
     batch: list[tuple[_Item, ReadPhotograph]] = []
     pixels = 0

@@ -11,11 +11,11 @@ import traceback
 import click
 
 from age.untrusted_text import harmless_lines
-from pipeline.cli import kubeflow, labels, models, reports, running, server, serving, sources
+from pipeline.cli import drift, kubeflow, labels, models, reports, running, server, serving, sources
 from schemas import exit_status
 from schemas.failures import Failure, RunStopped
 
-_GROUPS = (running, reports, models, serving, server, kubeflow, labels, sources)
+_GROUPS = (running, reports, models, drift, serving, server, kubeflow, labels, sources)
 
 
 @click.group(
@@ -26,7 +26,7 @@ def cli():
     """Learn a person's age from a photograph: from a folder of faces to a gated, served model.
 
     Exit status: 0 done (and blessed, for run), 2 bad usage or bad input, 3 the run finished and the model was not
-    blessed, 4 predict could not read some photographs, 1 anything else.
+    blessed, 4 predict could not read some photographs, 5 drift found drift, 1 anything else.
     """
 
 

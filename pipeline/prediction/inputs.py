@@ -13,7 +13,7 @@ from schemas.bad_input import BadInput
 
 STANDARD_INPUT = "-"
 _LIST_ENDING = ".csv"
-_IMAGE_ENDINGS = (".jpg", ".jpeg", ".png")
+IMAGE_ENDINGS = (".jpg", ".jpeg", ".png")
 _SEPARATORS = (",", ";", "\t")
 
 
@@ -88,9 +88,14 @@ def count(arguments: list[str]) -> int | None:
     if not number:
         raise BadInput(
             f"{', '.join(arguments)}: there is no photograph. Expected images, a directory with files that end in "
-            f"{', '.join(_IMAGE_ENDINGS)}, or a CSV file with a column {features.FILE_NAME_COLUMN!r} and a row for each."
+            f"{', '.join(IMAGE_ENDINGS)}, or a CSV file with a column {features.FILE_NAME_COLUMN!r} and a row for each."
         )
     return number
+
+
+def listed(directory: str, name: str) -> Photograph:
+    """Returns the photograph of a directory that a list there names, as a label file does."""
+    return Photograph(printable(name), below=directory, problem=image_folder.unsafe_reason(name) or "")
 
 
 def _from_standard_input() -> Iterator[Photograph]:
@@ -116,7 +121,7 @@ def _from_directory(directory: str) -> Iterator[Photograph]:
 
 
 def _is_image(name: str) -> bool:
-    return name.lower().endswith(_IMAGE_ENDINGS) and not os.path.basename(name).startswith(".")
+    return name.lower().endswith(IMAGE_ENDINGS) and not os.path.basename(name).startswith(".")
 
 
 def _from_list(path: str) -> Iterator[Photograph]:
@@ -137,9 +142,7 @@ def _from_list(path: str) -> Iterator[Photograph]:
             for fields in reader:
                 if not any(map(str.strip, fields)):
                     continue
-                name = fields[place] if place < len(fields) else ""
-                problem = image_folder.unsafe_reason(name)
-                yield Photograph(printable(name), below=directory, problem=problem or "")
+                yield listed(directory, fields[place] if place < len(fields) else "")
     except FileNotFoundError as error:
         raise BadInput(f"{path}: there is no such list. Expected a CSV file with a column 'file_name'.") from error
     except OSError as error:

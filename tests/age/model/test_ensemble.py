@@ -153,6 +153,22 @@ def test_an_ensemble_is_exported_as_one_model_whose_intervals_are_its_own(traine
     assert held.mean() >= 0.9
 
 
+def test_an_ensemble_tells_the_features_of_all_its_members(trained, validation_files):
+    directory, _, _ = trained
+    module = tf.saved_model.load(str(directory / "model"))
+    records = [record.numpy() for record in tf.data.TFRecordDataset(tf.io.gfile.glob(validation_files))]
+    images = [tf.train.Example.FromString(one).features.feature["image/encoded"].bytes_list.value[0] for one in records]
+
+    told = module.signatures["features"](image_bytes=tf.constant(images))
+
+    alone = module.signatures["serving_default"](image_bytes=tf.constant(images[:1]))["age"]
+    np.testing.assert_allclose(told["age"], small_network.answers(directory, validation_files)[0]["age"], rtol=1e-4)
+    np.testing.assert_allclose(told["age"][:1], alone, rtol=1e-4)
+    assert len(told["features"]) == 21 and np.isfinite(told["features"]).all()
+    halves = np.split(told["features"].numpy(), 2, axis=1)
+    assert not np.allclose(*halves)
+
+
 def test_the_record_tells_of_every_member(trained):
     directory, record, _ = trained
 

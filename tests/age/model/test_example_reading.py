@@ -41,7 +41,7 @@ def test_labels_are_the_hashes_of_the_records_in_order(sharded):
     labels = example_reading.read_labels(sharded)
 
     hashes = []
-    for record in example_reading._records(sharded):
+    for record in example_reading.records(sharded):
         hashes.append(tf.train.Example.FromString(record.numpy()).features.feature[features.IMAGE_SHA256].bytes_list.value[0])
     assert [bytes.fromhex(one.decode()) for one in hashes] == [bytes(labels.sha256[rank : rank + 1]) for rank in labels.rank]
 

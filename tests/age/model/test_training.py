@@ -8,6 +8,7 @@ import tensorflow as tf
 from tfx.components.trainer.fn_args_utils import FnArgs
 
 from age import progress
+from age.drift import reference
 from age.model import fitting, training
 from age.model.settings import TrainerSettings
 from age.serving import model_outputs
@@ -159,6 +160,37 @@ def test_a_distribution_over_years_is_exported_as_ages_that_a_mirror_does_not_ch
 def test_divergence_is_said_in_a_sentence():
     with pytest.raises(TrainingDiverged, match="Training diverged: .* Lower trainer.learning_rate"):
         fitting._check_history({"loss": [3.0, float("nan")], "val_mae": [9.0]}, TrainerSettings())
+
+
+def test_the_exported_model_tells_what_its_answers_are_read_from(trained, validation_files):
+    directory, _ = trained
+    module = tf.saved_model.load(str(directory / "model"))
+    records = [record.numpy() for record in tf.data.TFRecordDataset(tf.io.gfile.glob(validation_files))]
+    examples = [tf.train.Example.FromString(record).features.feature for record in records]
+    images = [each["image/encoded"].bytes_list.value[0] for each in examples]
+
+    told = module.signatures["features"](image_bytes=tf.constant([*images, b"no image"]))
+
+    answered = module.signatures["serving_default"](image_bytes=tf.constant(images))["age"]
+    np.testing.assert_allclose(told["age"][:-1], answered, rtol=1e-4)
+    features = told["features"].numpy()
+    assert features.shape == (22, small_network.SETTINGS["dense_units"]) and np.isnan(features[-1]).all()
+    # The last layer is linear in them.
+    with_constant = np.column_stack([features[:-1], np.ones(21)])
+    weights, *_ = np.linalg.lstsq(with_constant, answered.numpy(), rcond=None)
+    np.testing.assert_allclose(with_constant @ weights, answered, atol=0.05)
+
+
+def test_the_exported_model_keeps_what_it_saw_in_the_validation_split(trained, validation_files):
+    directory, _ = trained
+    predicted, ages = predictions(directory, validation_files)
+
+    kept = reference.read(str(directory / "model"))
+
+    assert sorted(kept.real_ages) == sorted(ages)
+    np.testing.assert_allclose(sorted(kept.predicted_ages), sorted(predicted), rtol=1e-4)
+    assert set(kept.widths) == set(kept.heights) == {32}
+    assert ((kept.brightness > 0) & (kept.brightness < 1)).all()
 
 
 def test_a_model_trained_in_bfloat16_is_exported_in_float32_and_answers_alike(train_files, validation_files, tmp_path):
