@@ -3,7 +3,7 @@
 import os
 import re
 from collections.abc import Iterable
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import pydantic
 import yaml
@@ -21,6 +21,9 @@ from pipeline.server.settings import ServeSettings
 from schemas import age_schema, features
 from schemas.bad_input import BadInput
 from schemas.verdict import REPORTS_DIR
+
+if TYPE_CHECKING:
+    from age.dataset.split_groups import Grouping
 
 
 class _Section(pydantic.BaseModel):
@@ -87,6 +90,17 @@ class Data(_Section):
         if self.align and not self.face_detector:
             raise ValueError("align needs face_detector, the model file of OpenCV's YuNet")
         return self
+
+    @property
+    def grouping(self) -> "Grouping":
+        """What stays in one split."""
+        from age.dataset.split_groups import Grouping  # Beam loads with it
+
+        return Grouping(
+            column=self.group_column,
+            near_duplicates=self.near_duplicates != "ignore",
+            mirrored=self.near_duplicates == "together_mirrored",
+        )
 
 
 class Report(_Section):

@@ -7,7 +7,6 @@ from tfx.components.statistics_gen.component import StatisticsGen
 from tfx.dsl.components.base import base_node
 
 from age import code_digest
-from age.dataset.split_groups import Grouping
 from components.age_evaluator.component import AgeEvaluator
 from components.age_pusher.component import Pusher
 from components.age_schema_gen.component import AgeSchemaGen
@@ -60,11 +59,7 @@ def data_part(configuration: Configuration, inputs: GraphInputs) -> DataPart:
         face_detector=configuration.data.face_detector or "",
         face_detector_digest=inputs.face_detector_digest,
         align=configuration.data.align,
-        grouping=Grouping(
-            column=configuration.data.group_column,
-            near_duplicates=configuration.data.near_duplicates != "ignore",
-            mirrored=configuration.data.near_duplicates == "together_mirrored",
-        ),
+        grouping=configuration.data.grouping,
     )
 
     schema_gen = AgeSchemaGen(
@@ -85,7 +80,6 @@ def data_part(configuration: Configuration, inputs: GraphInputs) -> DataPart:
         run_description=inputs.run_description,
         run_id="" if inputs.steps_know_run_id else inputs.run_id,
     )
-
     return DataPart(example_gen, schema_gen, statistics_gen, example_validator, gate)
 
 
@@ -201,5 +195,4 @@ def model_part(
         report_dir=reports,
         run_id=inputs.run_id,
     )
-
     return [trainer, champion, evaluator, canary, verdict, pusher, report]
