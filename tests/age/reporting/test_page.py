@@ -396,7 +396,7 @@ def test_intervals_are_shown_in_the_whole_and_by_slice(generated, written, reade
 def test_the_error_on_photographs_made_worse_is_drawn_and_listed(made_worse, generated, written, reader):
     opened = reader.open(written(made_worse))
 
-    rows = [row.inner_text().split("\t") for row in opened.locator("#robustness ~ .charts table").first.locator("tr").all()]
+    rows = [row.inner_text().split("\t") for row in opened.locator("#robustness ~ .wide table").first.locator("tr").all()]
     assert [row[0] for row in rows] == ["photographs", "as they are", "blurred a little", "left half covered"]
     assert rows[3][1:] == ["7.25", "6.53 to 7.98", "+2.50", "+1.50 to +3.25", "-2.00", "7.00"] and rows[2][-1] == ""
     assert rows[1][1] == "4.75"
