@@ -123,6 +123,14 @@ class _AcrossAges:
         return sorted((face for kept in self._kept.values() for _, face in kept), key=lambda face: face.age)
 
 
+def _require_readable(examples: str) -> None:
+    if not storage.is_directory(examples):
+        raise OSError(
+            f"{examples} is not where this program can read it; on Kubeflow, steps that do not need them get no copy of the "
+            "examples."
+        )
+
+
 def by_file_name(examples: str, wanted: Iterable[str]) -> dict[str, str]:
     """Returns the thumbnails of photographs of any split, as `data:` addresses by file name; those that were not found are missing.
 
@@ -133,11 +141,7 @@ def by_file_name(examples: str, wanted: Iterable[str]) -> dict[str, str]:
     Raises:
         OSError: the examples can't be read.
     """
-    if not storage.is_directory(examples):
-        raise OSError(
-            f"{examples} is not where this program can read it; on Kubeflow, steps that do not need them get no copy of the "
-            "examples."
-        )
+    _require_readable(examples)
     import tensorflow as tf
 
     cut_one, missing, found = _cutter(), set(wanted), {}
@@ -168,11 +172,7 @@ def cut(examples: str, wanted: Iterable[str]) -> Thumbnails:
     Raises:
         OSError: the examples can't be read.
     """
-    if not storage.is_directory(examples):
-        raise OSError(
-            f"{examples} is not where this program can read it; on Kubeflow, steps that do not need them get no copy of the "
-            "examples."
-        )
+    _require_readable(examples)
     import tensorflow as tf
 
     cut_one = _cutter()
